@@ -1,0 +1,101 @@
+"""Speed of performance tokens on one core, beside MidiTok's REMI and symusic's bare parsing of the same files.
+
+    python benchmarks/tokenize.py [FOLDER OF MIDI FILES ...] [--files 300]
+
+Without folders: ASAP and POP909 where they are unpacked.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ != "__main__":
+    # A script of this folder that needs the standard library's tokenize finds this file first; hand it the right one.
+    del sys.modules[__name__]
+    folder = sys.path.pop(0)
+    import tokenize  # noqa: F401
+
+    sys.path.insert(0, folder)
+
+ROUNDS = 7
+
+
+def main() -> None:
+    import argparse
+    import os
+    import random
+    from importlib.metadata import version
+    from pathlib import Path
+
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+    import miditok
+    import symusic
+    from table import write_table
+
+    from partimento.midi import read_midi
+    from partimento.tokens.performance import PerformanceTokenizer
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--files", type=int, default=300)
+    arguments = parser.parse_args()
+    raw = Path(os.environ.get("PARTIMENTO_DATA", Path.home() / ".cache" / "partimento" / "raw"))
+    folders = arguments.folders or [raw / "asap", raw / "pop909" / "mid"]
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    random.Random(0).shuffle(paths)
+    paths = paths[: arguments.files]
+    if not paths:
+        sys.exit(f"no MIDI files in {', '.join(map(str, folders))}; give folders")
+
+    tokenizer, remi = PerformanceTokenizer(), miditok.REMI()
+    pieces = [read_midi(path) for path in paths]
+    scores = [symusic.Score(str(path)) for path in paths]
+    num_notes, num_scored = sum(map(len, pieces)), sum(score.note_num() for score in scores)
+
+    few = slice(0, max(1, len(paths) // 10))  # the slow ones on a tenth of the files
+    scored = sum(score.note_num() for score in scores[few])
+    encode_s, remi_s = seconds([(tokenizer.encode, pieces), (lambda score: remi(score.copy()), scores[few])])
+    parse_s, ours_s, remi_file_s = seconds(
+        [
+            (lambda path: symusic.Score(str(path)), paths),
+            (lambda path: tokenizer.encode(read_midi(path)), paths),
+            (lambda path: remi(symusic.Score(str(path))), paths[few]),
+        ]
+    )
+    ours, theirs = num_notes / encode_s, scored / remi_s
+    bare, whole, remi_whole = num_scored / parse_s, num_scored / ours_s, scored / remi_file_s
+    rows: list[dict[str, object]] = [
+        row("parsed notes → ids", "partimento", ours, ours / theirs, "MidiTok REMI"),
+        row("parsed notes → ids", "MidiTok REMI", theirs, 1.0, "MidiTok REMI"),
+        row("file → parsed notes", "symusic", bare, 1.0, "symusic parsing"),
+        row("file → ids", "partimento", whole, whole / bare, "symusic parsing"),
+        row("file → ids", "MidiTok REMI", remi_whole, remi_whole / bare, "symusic parsing"),
+    ]
+    notes = (
+        f"{len(paths)} files, {num_scored:,} notes, one core, best of {ROUNDS} rounds, taking turns; MidiTok "
+        f"{version('miditok')} on {len(paths[few])} of the files, symusic {version('symusic')}."
+    )
+    write_table("tokenize", "Performance tokens: notes a second", rows, notes)
+
+
+def row(step: str, program: str, rate: float, ratio: float, of: str) -> dict[str, object]:
+    return {"step": step, "program": program, "notes/s": rate, "ratio": f"{ratio:.2f} × {of}"}
+
+
+def seconds(work: list) -> list[float]:
+    """Least processor seconds that each function takes for all its items; in turns, so a busy moment hits all."""
+    import time
+
+    best = [float("inf")] * len(work)
+    for _ in range(ROUNDS):
+        for number, (function, items) in enumerate(work):
+            began = time.process_time()
+            for item in items:
+                function(item)
+            best[number] = min(best[number], time.process_time() - began)
+    return best
+
+
+if __name__ == "__main__":
+    main()

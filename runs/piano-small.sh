@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# piano-small: the model that comes with the package, from the open solo-piano sets to the bundled folder.
+#
+#   runs/piano-small.sh FOLDER_OF_SETS [WORK]
+#
+# FOLDER_OF_SETS holds pop909, pianist8, emopia, piano_midi_de (the music) and midibert, acpas_meta (published splits).
+# Stopped at any moment and started again it goes on. About two hours on two CPU cores.
+set -euo pipefail
+sets=$1
+work=${2:-out/piano-small}
+bin=${BIN:-.venv/bin}
+export OMP_WAIT_POLICY=PASSIVE
+mkdir -p "$work"
+
+# 1. which piece is on which side: no test piece of a published split, and nothing of its song or work, is trained on
+"$bin"/python -m partimento.corpus.datasets.solo_piano "$sets" -o "$work/labels.csv"
+
+# 2. the corpus of those files alone; the sets' files are all sound, so a rejected one stops the run here
+"$bin"/partimento ingest "$sets" --labels "$work/labels.csv" --only-labelled -o "$work/corpus"
+
+# 3. the model
+"$bin"/partimento pretrain aria "$work/corpus" -o "$work/run" --preset small --name piano-small --threads "$(nproc)" \
+  --data "POP909, Pianist8, EMOPIA, piano-midi.de (open tier), training side of partimento.corpus.datasets.solo_piano" \
+  --licence CC-BY-SA-4.0
+
+# 4. held-out pieces, beside n-grams on the same tokens; figures go to results/, the tables of the docs are made from there
+"$bin"/partimento evaluate "$work/run/checkpoints/best" "$work/corpus" --results results
+
+# 5. into the package: bfloat16 weights, the model card, the loss curve
+"$bin"/python -m partimento.training.bundle "$work/run" src/partimento/models/piano-small

@@ -1,0 +1,153 @@
+"""continue, listen: music out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from partimento.cli.messages import failures, midi_files, refuse_existing, say
+from partimento.cli.options import DEFAULT_MODEL, Device, Files, Model, Output
+
+if TYPE_CHECKING:
+    from partimento.generate.continuation import Continuation
+    from partimento.report.listen import Take
+
+
+def continue_(
+    prompt: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT.mid")],
+    /,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT.mid")] = None,
+    seconds: float = 30.0,
+    prompt_seconds: float | None = 15.0,
+    whole_prompt: bool = False,
+    variations: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1,
+    temperature: float = 0.95,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float = 0.035,
+    time_step_penalty: float = 0.0,
+    end: bool = False,
+    seed: int | None = None,
+    only_new: bool = False,
+    page: Annotated[Path | None, tyro.conf.arg(metavar="PAGE.html")] = None,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "auto",
+    overwrite: bool = False,
+) -> int:
+    """Continue a piano piece: the model hears the beginning of a file and plays on.
+
+    The same seed gives the same notes. With several variations the files are numbered: OUT-1.mid, OUT-2.mid, ...
+
+    Args:
+        prompt: MIDI file; instruments other than piano are left out with a notice.
+        output: MIDI file to write; PROMPT-continued.mid beside the prompt by default.
+        seconds: music to add after the prompt.
+        prompt_seconds: how much of the file is heard, from its start.
+        whole_prompt: hear the whole file.
+        variations: how many different continuations.
+        temperature: below 1 safer, above 1 bolder; 0 always takes the likeliest.
+        top_k: draw from the k likeliest tokens only.
+        top_p: draw from the likeliest tokens that together reach this probability.
+        min_p: draw from tokens at least this many times as likely as the likeliest.
+        time_step_penalty: above 0 fewer long gaps, denser music.
+        end: bring the music to an end instead of breaking off.
+        seed: a number that names the draw; printed when it is not given.
+        only_new: write the new music alone, beginning at the prompt's end.
+        page: also write a page to listen to.
+        model: a language model.
+        device: where it computes.
+        overwrite: replace files that exist.
+    """
+    from partimento.generate.continuation import continue_notes
+    from partimento.generate.options import ContinueOptions
+    from partimento.midi import read_midi, write_midi
+    from partimento.model import load
+
+    output = output or prompt.with_name(f"{prompt.stem}-continued.mid")
+    outputs = [output] if variations == 1 else [_numbered(output, k + 1) for k in range(variations)]
+    for path in [*outputs, *([page] if page else [])]:
+        refuse_existing(path, overwrite)
+    options = ContinueOptions(
+        prompt_seconds=None if whole_prompt else prompt_seconds,
+        seconds=seconds,
+        variations=variations,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        time_step_penalty=time_step_penalty,
+        end=end,
+        seed=seed,
+    )
+    notes = read_midi(prompt)
+    player = load(model, device)
+    takes = continue_notes(player.network, player.tokenizer, notes, options)
+    for path, take in zip(outputs, takes, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_midi(take.new_notes if only_new else take.notes, path)
+        print(path)
+    say(f"seed {takes[0].seed}, {sum(len(take.new_notes) for take in takes):,} new notes")
+    if page:
+        from partimento.report.listen import write_page
+
+        write_page(continuation_takes(prompt.stem, takes), page, f"{prompt.stem}, continued")
+        print(page)
+    return 0
+
+
+def continuation_takes(name: str, continuations: list[Continuation]) -> list[Take]:
+    """Columns of a page: the prompt, then each continuation."""
+    from partimento.report.listen import Take
+
+    first = continuations[0]
+    start_s = first.prompt_seconds
+    heard = first.notes.window(0.0, start_s)
+    takes = [Take("Prompt", heard, prompt_seconds=start_s, detail=f"{start_s:.0f} s that the model heard", group=name)]
+    for number, one in enumerate(continuations, 1):
+        detail = f"seed {one.seed}, {len(one.new_notes)} new notes"
+        takes.append(Take(f"Continuation {number}", one.notes, prompt_seconds=start_s, detail=detail, group=name))
+    return takes
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-{number}{path.suffix or '.mid'}")
+
+
+def listen(
+    files: Files,
+    /,
+    output: Output = Path("listen.html"),
+    title: str | None = None,
+    render: bool = False,
+    overwrite: bool = False,
+) -> int:
+    """One HTML page with piano rolls that play; it needs no network and nothing beside it.
+
+    Args:
+        files: MIDI files, and folders, walked.
+        output: page to write.
+        title: heading of the page.
+        render: embed sound rendered by FluidSynth instead of the page's own synthesizer.
+        overwrite: replace a page that exists.
+    """
+    from partimento.midi import MidiError, read_midi
+    from partimento.report.listen import Take, write_page
+    from partimento.report.render import find_fluidsynth, find_soundfont, render_audio
+
+    refuse_existing(output, overwrite)
+    if render:
+        find_fluidsynth()
+        find_soundfont()
+    takes, failed = [], []
+    for path in midi_files(files):
+        try:
+            takes.append(Take(path.stem, read_midi(path)))
+        except (MidiError, OSError) as error:
+            failed.append((str(path), str(error)))
+    if takes:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_page(takes, output, title or "Partimento", render_audio if render else None)
+        print(output)
+    return failures(failed)

@@ -1,0 +1,88 @@
+"""Which files are in the folders a user names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIXES = (".mid", ".midi", ".kar")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to be ingested.
+
+    Args:
+        path: its name in the corpus: relative to the source it was found in, "/" between parts, valid text.
+        inner: the same without the name of the source that tells several sources apart.
+        location: where it is opened.
+        size: bytes; -1 if it cannot be asked.
+        mtime_ns: when it was changed; -1 if it cannot be asked.
+    """
+
+    path: str
+    inner: str
+    location: str
+    size: int
+    mtime_ns: int
+
+
+def find_files(sources: Sequence[str | Path]) -> list[Source]:
+    """The MIDI files of folders, walked, and files named one by one, sorted by path.
+
+    Raises:
+        FileNotFoundError: if a source does not exist.
+        ValueError: if there is no MIDI file, or two would have one path.
+    """
+    found: dict[str, Source] = {}
+    for source in map(Path, sources):
+        if not source.exists():
+            raise FileNotFoundError(f"{source} does not exist")
+        prefix = f"{_text(source.resolve().name)}/" if len(sources) > 1 and source.is_dir() else ""
+        inside = walk(source) if source.is_dir() else [(source.name, str(source))]
+        for relative, location in inside:
+            inner = _text(relative).replace(os.sep, "/")
+            path = prefix + inner
+            if path in found:
+                raise ValueError(f"two files would be called {path}: {found[path].location} and {location}")
+            found[path] = _source(path, inner, location)
+    if not found:
+        raise ValueError(f"no MIDI files ({', '.join(SUFFIXES)}) in {', '.join(str(source) for source in sources)}")
+    return [found[path] for path in sorted(found)]
+
+
+def walk(root: str | Path) -> Iterator[tuple[str, str]]:
+    """(path relative to the root, path) of each file with a MIDI suffix, in any case; links are followed, once each.
+
+    A folder that may not be listed comes as if it were a file, to be rejected with its reason.
+    """
+    walked: set[tuple[int, int]] = set()
+    closed: list[str] = []
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=lambda error: closed.append(error.filename)):
+        about = Path(folder).stat()
+        if (about.st_dev, about.st_ino) in walked:  # a link back to where the walk has been
+            folders.clear()
+            continue
+        walked.add((about.st_dev, about.st_ino))
+        folders.sort()
+        for name in sorted(files):
+            if name.lower().endswith(SUFFIXES):
+                location = os.path.join(folder, name)  # noqa: PTH118 (a million times)
+                yield os.path.relpath(location, root), location
+    for location in closed:
+        yield os.path.relpath(location, root), location
+
+
+def _source(path: str, inner: str, location: str) -> Source:
+    try:
+        about = Path(location).stat()
+    except OSError:  # a link to nothing: it is rejected with its reason when it is read
+        return Source(path, inner, location, -1, -1)
+    return Source(path, inner, location, about.st_size, about.st_mtime_ns)
+
+
+def _text(name: str) -> str:
+    """A file name as valid text; bytes that are none appear as \\xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,219 @@
+"""Notes from the events of a MIDI file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from partimento.midi_events import KEY, METRE, NAME, PORT, TEMPO, MidiError, MidiEvents
+from partimento.notes import DEFAULT_TEMPO_US, Notes
+from partimento.pairing import pair_notes
+
+DRUM_CHANNEL = 9
+NOTE, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0  # a note-off is 0x80, so 0x80 under the mask 0xE0 is either
+PEDAL_CONTROLLER = 64
+
+
+def notes_from_events(events: MidiEvents, ticks_per_quarter: int) -> Notes:
+    """The notes of a file; a track of Notes is what one channel of a track chunk plays with one program.
+
+    The sustain pedal acts on a channel, so each track of that channel gets it, whichever track chunk it is in. What
+    the drum channel says of it means nothing and stays where it is.
+
+    Raises:
+        MidiError: if no note is whole, or for a tempo of zero, an impossible metre or key.
+    """
+    note = np.flatnonzero(events.status & 0xE0 == NOTE)
+    group = _groups(events, note)
+    pitch, velocity, tick = events.first.take(note), events.second.take(note), events.tick.take(note)
+    key = (group << 7) | pitch
+    is_on = (events.status.take(note) >= NOTE_ON) & (velocity > 0)
+    begin, end = pair_notes(tick, key, is_on)
+    if not len(begin):
+        begun = int(is_on.sum())
+        raise MidiError(f"notes that never end ({begun:,} begin, none ends)" if begun else "no notes")
+    onset = tick.take(begin)
+    # By onset, then in the order of the ends: the notes come in the order of their beginnings, chunk after chunk.
+    if (onset[1:] < onset[:-1]).any() or ((onset[1:] == onset[:-1]) & (end[1:] < end[:-1])).any():
+        order = np.argsort(onset << 26 | end, kind="stable")
+        begin, end, onset = begin.take(order), end.take(order), onset.take(order)
+    tracks, track = _tracks(events, group.take(begin), note, begin)
+    tempo_tick, tempo_us = _tempos(events)
+    metre_tick, numerator, denominator = _metres(events)
+    _check_keys(events)
+    lines = _lines(events)
+    pedal_tick, pedal_value, pedal_track, pedal_only = _pedal(events, lines, [group for group, _ in tracks])
+    names = {number: content for number, _, kind, content in reversed(events.meta) if kind == NAME}
+    programs = [program for _, program in tracks] + [0] * len(pedal_only)
+    groups = [group for group, _ in tracks] + pedal_only
+    return Notes(
+        onset=onset.astype(np.int32),
+        duration=(tick.take(end) - onset).astype(np.int32),
+        pitch=pitch.take(begin).astype(np.int32),
+        velocity=velocity.take(begin).astype(np.int32),
+        program=np.array(programs, dtype=np.int32).take(track),
+        is_drum=np.array([group & 15 == DRUM_CHANNEL for group in groups]).take(track),
+        track=track,
+        track_names=tuple([_text(names.get(group >> 4, b"")) for group in groups]),
+        ticks_per_quarter=ticks_per_quarter,
+        tempo_tick=tempo_tick,
+        tempo_us=tempo_us,
+        metre_tick=metre_tick,
+        metre_numerator=numerator,
+        metre_denominator=denominator,
+        pedal_tick=pedal_tick,
+        pedal_value=pedal_value,
+        pedal_track=pedal_track,
+        last_program=_last_programs(events, lines, groups, programs),
+    )
+
+
+def _groups(events: MidiEvents, note: np.ndarray) -> np.ndarray:
+    """(E,) track chunk · 16 + channel of each note event, in 16 bits where its key will fit them."""
+    tracks = len(events.start) - 1
+    group: np.ndarray = (events.status.take(note) & 0x0F).astype(np.uint16 if tracks <= 32 else np.int64)
+    starts = np.searchsorted(note, events.start).tolist()
+    for track in range(1, tracks):
+        group[starts[track] : starts[track + 1]] += track << 4
+    return group
+
+
+def _tracks(
+    events: MidiEvents, group: np.ndarray, note: np.ndarray, begin: np.ndarray
+) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """Group and program of each track, and (N,) int32 the track of each note."""
+    heard = np.bincount(group)
+    groups = np.flatnonzero(heard)
+    changes: dict[int, list[tuple[int, int]]] = {}
+    for change in events.program:
+        changes.setdefault(change.track << 4 | change.channel, []).append((change.index, change.program))
+    program_of_group = np.zeros(len(heard), dtype=np.int64)
+    several = []
+    for number in groups.tolist():
+        if number in changes:
+            (first, only), *others = changes[number]
+            if others or note[np.searchsorted(note, events.start[number >> 4])] < first:
+                several.append(number)
+            else:
+                program_of_group[number] = only
+    if not several:
+        tracks = list(zip(groups.tolist(), program_of_group[groups].tolist(), strict=True))
+        number_of_group = np.zeros(len(heard), dtype=np.int32)
+        number_of_group[groups] = np.arange(len(groups))
+        return tracks, number_of_group.take(group)
+    program = program_of_group.take(group)
+    for number in several:
+        mine = np.flatnonzero(group == number)
+        index, programs = np.array([(-1, 0), *changes[number]]).T
+        program[mine] = programs[np.searchsorted(index, note[begin[mine]], side="right") - 1]
+    kinds, track = np.unique(group.astype(np.int64) << 7 | program, return_inverse=True)
+    return [(kind >> 7, kind & 127) for kind in kinds.tolist()], track.astype(np.int32)
+
+
+def _lines(events: MidiEvents) -> list[int]:
+    """Port · 16 of each track chunk; port and channel together are the channel that pedal and program belong to."""
+    lines = [0] * (len(events.start) - 1)
+    for chunk, _, kind, content in events.meta:
+        if kind == PORT and content:
+            lines[chunk] = content[0] << 4
+    return lines
+
+
+def _last_programs(events: MidiEvents, lines: list[int], groups: list[int], programs: list[int]) -> tuple[int, ...]:
+    """The program that the channel of each track has in the end, whichever chunk sets it; () if all keep theirs."""
+    last = {
+        lines[change.track] | change.channel: change.program
+        for change in sorted(events.program, key=lambda change: change.tick)
+    }
+    ends = [
+        program if group & 15 == DRUM_CHANNEL else last.get(lines[group >> 4] | group & 15, 0)
+        for group, program in zip(groups, programs, strict=True)
+    ]
+    return () if ends == programs else tuple(ends)
+
+
+def _pedal(
+    events: MidiEvents, lines: list[int], groups: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
+    """Ticks, values and tracks of the pedal, and the groups without notes that have tracks only for their pedal."""
+    which = np.flatnonzero((events.status & 0xF0 == CONTROL) & (events.first == PEDAL_CONTROLLER))
+    if not len(which):
+        nothing = np.empty(0, dtype=np.int32)
+        return nothing, nothing, nothing, []
+    group = (events.status.take(which) & 0x0F).astype(np.int64)
+    if len(events.start) > 2:
+        group |= (np.searchsorted(events.start, which, side="right") - 1) << 4
+    heard: dict[int, list[int]] = {}  # the groups that speak of the pedal of each channel, or of each drum group
+    for number in np.flatnonzero(np.bincount(group)).tolist():
+        drums = number & 15 == DRUM_CHANNEL
+        heard.setdefault(-number if drums else lines[number >> 4] | number & 15, []).append(number)
+    columns: list[tuple[int, np.ndarray, np.ndarray]] = []  # track, ticks, values
+    pedal_only: list[int] = []
+    for channel, speakers in heard.items():
+        mine = which if len(heard) == 1 else which[np.isin(group, speakers)]
+        tick, value = events.tick.take(mine), events.second.take(mine)
+        if len(speakers) > 1:
+            order = np.argsort(tick, kind="stable")
+            tick, value = tick[order], value[order]
+            new = np.append(True, (tick[1:] > tick[:-1]) | (value[1:] != value[:-1]))
+            tick, value = tick[new], value[new]  # what two track chunks both say is said once
+        if channel < 0:
+            tracks = [track for track, number in enumerate(groups) if number == -channel]
+        else:
+            tracks = [track for track, number in enumerate(groups) if lines[number >> 4] | number & 15 == channel]
+        if not tracks:
+            tracks = [len(groups) + len(pedal_only)]
+            pedal_only.append(speakers[0])
+        columns += [(track, tick, value) for track in tracks]
+    columns.sort(key=lambda column: column[0])
+    track = np.repeat(np.array([c[0] for c in columns], dtype=np.int32), [len(c[1]) for c in columns])
+    tick, value = (np.concatenate([c[n] for c in columns]).astype(np.int32) for n in (1, 2))
+    return tick, value, track, pedal_only
+
+
+def _tempos(events: MidiEvents) -> tuple[np.ndarray, ...]:
+    tick, tempo_us = [], []
+    for _, at, kind, content in events.meta:
+        if kind == TEMPO:
+            if len(content) < 3 or not any(content[:3]):
+                raise MidiError(f"tempo of 0 at tick {at}")
+            tick.append(at)
+            tempo_us.append(int.from_bytes(content[:3], "big"))
+    return _map_from_zero(tick, tempo_us, default=(DEFAULT_TEMPO_US,))
+
+
+def _metres(events: MidiEvents) -> tuple[np.ndarray, ...]:
+    tick, numerator, denominator = [], [], []
+    for _, at, kind, content in events.meta:
+        if kind == METRE:
+            if len(content) < 2 or not content[0] or content[1] > 7:
+                beats, power = content[:2] if len(content) > 1 else (0, 0)
+                raise MidiError(f"impossible metre {beats}/{2**power if power <= 7 else '256 or more'} at tick {at}")
+            tick.append(at)
+            numerator.append(content[0])
+            denominator.append(2 ** content[1])
+    return _map_from_zero(tick, numerator, denominator, default=(4, 4))
+
+
+def _check_keys(events: MidiEvents) -> None:
+    for _, at, kind, content in events.meta:
+        if kind == KEY:
+            sharps, mode = (int.from_bytes(content[:1], signed=True), content[1]) if len(content) > 1 else (0, 255)
+            if mode not in (0, 1):
+                raise MidiError(f"key signature with mode {mode} at tick {at}; 0 is major, 1 minor")
+            if not -7 <= sharps <= 7:
+                raise MidiError(f"key signature with {sharps} sharps at tick {at}; -7 to 7 are possible")
+
+
+def _map_from_zero(tick: list[int], *values: list[int], default: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """A map sorted by tick whose first entry is at tick 0; of several entries at one tick the last holds."""
+    held = dict(sorted(zip(tick, zip(*values, strict=True), strict=True), key=lambda entry: entry[0]))
+    if 0 not in held:
+        held = {0: default, **held}
+    return tuple(np.array(column, dtype=np.int32) for column in (list(held), *zip(*held.values(), strict=True)))
+
+
+def _text(name: bytes) -> str:
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("latin-1")

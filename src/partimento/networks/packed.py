@@ -1,0 +1,96 @@
+"""Attention that stays inside a piece where several pieces are packed into one row.
+
+`documents` (B, T) numbers the piece of each position, rising along a row. Two ways compute the same thing: on CPUs each
+piece is attended on its own, because a mask makes bf16 attention slow there, and in blocks of queries, because torch's
+fused kernel takes 1.5 times as long there, backward included; on GPUs flex attention skips the blocks between pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from partimento.networks.transformer import Attend, causal
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
+
+QUERY_BLOCK = 256  # positions; the scores of one block stay in the cache of a core
+
+
+def packed_causal(documents: Tensor) -> Attend:
+    """Causal attention inside each document of documents (B, T)."""
+    if documents.device.type == "cuda":
+        return _by_flex(documents)
+    return _by_piece(documents)
+
+
+def _by_piece(documents: Tensor) -> Attend:
+    time = documents.shape[1]
+    edges = [[0, *(torch.nonzero(torch.diff(row)).flatten() + 1).tolist(), time] for row in documents]
+    if all(len(edge) == 2 for edge in edges):
+        return blockwise_causal
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        rows = []
+        for row, edge in enumerate(edges):
+            one = slice(row, row + 1)
+            spans = pairwise(edge)
+            rows.append(torch.cat([blockwise_causal(*(x[one, :, a:b] for x in (q, k, v))) for a, b in spans], dim=2))
+        return torch.cat(rows)
+
+    return attend
+
+
+def blockwise_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention of q, k, v (B, H, T, K), a block of queries at a time where they are bf16."""
+    time = q.shape[2]
+    if q.dtype != torch.bfloat16 or time <= QUERY_BLOCK // 2:
+        return causal(q, k, v)
+    q = q * q.shape[-1] ** -0.5
+    future = torch.full((QUERY_BLOCK, QUERY_BLOCK), float("-inf"), dtype=q.dtype, device=q.device).triu(1)
+    blocks = []
+    for start in range(0, time, QUERY_BLOCK):
+        stop = min(start + QUERY_BLOCK, time)
+        scores = q[:, :, start:stop] @ k[:, :, :stop].transpose(-1, -2)
+        present = scores[..., start:] + future[: stop - start, : stop - start]
+        scores = torch.cat([scores[..., :start], present], dim=-1) if start else present
+        blocks.append(scores.softmax(dim=-1) @ v[:, :, :stop])
+    return torch.cat(blocks, dim=2)
+
+
+@cache
+def _compiled_flex() -> Callable[..., Tensor]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)
+
+
+def _by_flex(documents: Tensor) -> Attend:
+    mask = block_mask(documents)
+    return lambda q, k, v: _compiled_flex()(q, k, v, block_mask=mask)
+
+
+def block_mask(documents: Tensor) -> BlockMask:
+    """Flex attention's mask of the same piece and the past, for documents (B, T)."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def same_piece_and_past(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        return (documents[b, q] == documents[b, k]) & (q >= k)
+
+    batch, time = documents.shape
+    return create_block_mask(same_piece_and_past, batch, None, time, time, device=documents.device)
+
+
+def by_mask(documents: Tensor) -> Attend:
+    """The slow reference of `packed_causal`: one full boolean mask."""
+    same = documents[:, None, :, None] == documents[:, None, None, :]
+    mask = same & torch.ones(same.shape[-2:], dtype=torch.bool, device=documents.device).tril()
+    return lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=mask)

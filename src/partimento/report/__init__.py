@@ -1,0 +1,1 @@
+"""Pages and pictures: what people listen to and look at."""

@@ -1,0 +1,178 @@
+"""Pretraining a system on a corpus: what the loop is handed, and the checkpoints that come out."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import partimento
+from partimento.checkpoint import write_checkpoint
+from partimento.configuration import to_plain
+from partimento.corpus.splits import split_by_group
+from partimento.corpus.store import Corpus
+from partimento.networks.decoder import Decoder
+from partimento.networks.factored import plain_state, share_parts
+from partimento.objectives.next_token import next_token
+from partimento.systems.aria import AriaConfig
+from partimento.tokens.augment import Augmentation
+from partimento.tokens.features import token_features
+from partimento.tokens.performance import PerformanceTokenizer
+from partimento.tokens.vocabulary import vocabulary_of_size
+from partimento.training.batches import PackedBatches, validation_rows
+from partimento.training.distributed import World
+from partimento.training.loop import Run, State, train
+
+VALID_SHARE = 0.02
+
+# Chords keep the tokenizer's order, which spares the network a choice that nobody hears, and there is no <U>, which
+# cannot be played.
+AUGMENTATION = Augmentation(mixup=False, drop_out_of_range=True)
+
+
+def pretrain(
+    system: AriaConfig,
+    corpus: Corpus,
+    folder: Path,
+    world: World,
+    about: dict[str, Any],
+    sample: Callable[[nn.Module, Path], None] | None = None,
+) -> State:
+    """Train Aria's language model from random weights on a corpus of notes, or go on with an interrupted run.
+
+    Pieces labelled split=train are trained on and split=valid validated on; others are not touched. Where the corpus
+    has no label "split", 2 % of the pieces (of the songs, where there is a label "song") are held out by their hash.
+
+    Args:
+        folder: of the run; made if it is not there.
+        about: goes into every checkpoint's config.json: name, data, licence, preset.
+        sample: called with the network, in eval mode, and a path without suffix to write something to listen to.
+
+    Returns:
+        the state after the last step; its `step` is below `schedule.steps` if the run was asked to stop.
+
+    Raises:
+        ValueError: if the corpus has too few pieces, or the folder holds something else or another run.
+    """
+    recipe = system.recipe
+    torch.manual_seed(recipe.seed)
+    network = Decoder(system.network)
+    network.initialise()
+    vocabulary = vocabulary_of_size(system.network.vocabulary)
+    if recipe.share_parts:
+        features = token_features(vocabulary)
+        share_parts(network.embedding, features)
+        share_parts(network.head, features)
+    train_pieces, valid_pieces = sides(corpus)
+    encode = partial(encode_piece, corpus, PerformanceTokenizer(vocabulary), recipe.batch.augment)
+    run = Run(
+        network=network,
+        objective=next_token,
+        batches=PackedBatches(
+            len(train_pieces),
+            lambda index, generator: encode(train_pieces[index], generator),
+            recipe.batch.length,
+            recipe.seed,
+        ),
+        validation=validation_rows(valid_pieces, encode, recipe.batch.length, recipe.watch.validate_rows),
+        recipe=recipe,
+        folder=folder,
+        config={
+            "system": "aria",
+            **about,
+            "network": to_plain(system.network),
+            "recipe": to_plain(recipe),
+            "pieces": {
+                side: _pieces(corpus, which) for side, which in (("train", train_pieces), ("valid", valid_pieces))
+            },
+        },
+        save=partial(_save, system, about),
+        sample=sample,
+    )
+    return train(run, world)
+
+
+def _pieces(corpus: Corpus, which: list[int]) -> dict[str, int | str]:
+    """How many pieces, and a hash of all their contents in order: a run can only go on with the same ones."""
+    hashes = corpus.select(which).column("content_hash")
+    return {"count": len(which), "sha256": hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()}
+
+
+def encode_piece(
+    corpus: Corpus, tokenizer: PerformanceTokenizer, share: float, index: int, generator: np.random.Generator | None
+) -> np.ndarray:
+    """(T,) int64 ids of a piece, prefix first; with a generator, augmented with a chance of `share`."""
+    notes = corpus[index].notes
+    ids = np.concatenate([tokenizer.prefix(notes), tokenizer.encode(notes)])
+    if generator is None or generator.random() >= share:
+        return ids
+    return AUGMENTATION.ids(ids, generator, tokenizer.vocabulary)
+
+
+def sides(corpus: Corpus) -> tuple[list[int], list[int]]:
+    """Indices of the pieces to train on and to validate on.
+
+    Raises:
+        ValueError: if one of the two has none.
+    """
+    if "split" in corpus.label_names:
+        split = corpus.label("split")
+        train, valid = ([i for i, side in enumerate(split) if side == name] for name in ("train", "valid"))
+        hint = "label pieces split=train and split=valid, or none at all"
+    else:
+        paths = [str(path) for path in corpus.column("path")]
+        songs = corpus.label("song") if "song" in corpus.label_names else paths
+        keys = [song or path for song, path in zip(songs, paths, strict=True)]
+        parts = split_by_group(keys, {"train": 1 - VALID_SHARE, "valid": VALID_SHARE})
+        train, valid = list(map(int, parts["train"])), list(map(int, parts["valid"]))
+        if not valid:  # a corpus so small that the hash held nothing out
+            train = [i for i, key in enumerate(keys) if key != keys[0]]
+            valid = [i for i, key in enumerate(keys) if key == keys[0]]
+        hint = "two pieces at least are needed, of two songs"
+    for name, pieces in (("train", train), ("validate", valid)):
+        if not pieces:
+            raise ValueError(f"{corpus.folder} ({len(corpus)} pieces) has no piece to {name} on; {hint}")
+    return train, valid
+
+
+def _save(system: AriaConfig, about: dict[str, Any], network: nn.Module, folder: Path, facts: dict[str, Any]) -> None:
+    versions = {"partimento": partimento.__version__, "torch": torch.__version__, "python": platform.python_version()}
+    config = {
+        "system": "aria",
+        **about,
+        "network": to_plain(system.network),
+        "recipe": to_plain(system.recipe),
+        "trained": facts,
+        "versions": versions,
+    }
+    write_checkpoint(folder, plain_state(network), config, model_card(config))
+
+
+def model_card(config: dict[str, Any]) -> str:
+    """The model card of a checkpoint, from its config."""
+    trained, network = config["trained"], config["network"]
+    sizes = network["transformer"]
+    loss = "not validated" if trained["valid_loss"] is None else f"{trained['valid_loss']:.4f} nats a token"
+    return f"""---
+license: {config.get("licence", "unknown")}
+library_name: partimento
+tags: [music, midi, piano]
+---
+
+# {config.get("name", "A partimento model")}
+
+A language model of piano performance (system `{config["system"]}`, preset `{config.get("preset", "-")}`), trained by
+`partimento pretrain`.
+
+- Network: {sizes["layers"]} layers of width {sizes["width"]}, {network["vocabulary"]:,} tokens, {network["context"]:,}
+  positions.
+- Data: {config.get("data", "not stated")}
+- Trained: {trained["step"]:,} steps, {trained["tokens"]:,} tokens; best validation loss: {loss}.
+"""
