@@ -1,4 +1,4 @@
-"""One Markdown table a benchmark, printed and kept under docs/benchmarks/."""
+"""One Markdown table a benchmark, printed and kept under docs/benchmarks/; docs/benchmarks.md has them all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
+
+HEAD = """# Benchmarks
+
+Ours and the peers' in the same run, on two cores of a server CPU without a GPU unless a table says otherwise. Absolute
+figures are this machine's; the ratios are what to look at. Each script under `benchmarks/` writes its own table here.
+"""
 
 
 def write_table(name: str, title: str, rows: list[dict[str, object]], notes: str = "") -> None:
@@ -23,6 +29,8 @@ def write_table(name: str, title: str, rows: list[dict[str, object]], notes: str
     print(text)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
+    parts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))]
+    FOLDER.with_suffix(".md").write_text("\n".join([HEAD, *parts]), encoding="utf-8")
 
 
 def _cell(value: object) -> str:

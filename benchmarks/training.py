@@ -59,23 +59,8 @@ def stepper(name: str, config: DecoderConfig, rows: int) -> Step:
     """What takes one step with the network of this name."""
     torch.manual_seed(0)
     stream = batches(config.vocabulary, rows, config.context)
-    network = peer(config) if name == PEER else Decoder(config)
-    optimizer = OptimizerConfig(kind="adamw", lr=3e-4)
-    if isinstance(network, Decoder):
-        network.initialise()
-        if name == RECIPE:
-            optimizer = small().recipe.optimizer
-            for layer in (network.embedding, network.head):
-                share_parts(layer, token_features(vocabulary_of_size(config.vocabulary)))
-    optimizers = make_optimizers(network, optimizer)
-
-    def loss_of(batch: PackedRows) -> Tensor:
-        if name == PEER:
-            ids = batch.ids[:, :-1].contiguous()
-            loss: Tensor = network(input_ids=ids, labels=ids, use_cache=False).loss
-            return loss
-        whole = batch if name in (INSIDE, RECIPE) else replace(batch, documents=torch.zeros_like(batch.documents))
-        return next_token(network, whole)[0]
+    network, loss_of = peer(config) if name == PEER else ours(name, config)
+    optimizers = make_optimizers(network, small().recipe.optimizer if name == RECIPE else OptimizerConfig(kind="adamw"))
 
     def step() -> float:
         with torch.autocast("cpu", torch.bfloat16):
@@ -90,25 +75,45 @@ def stepper(name: str, config: DecoderConfig, rows: int) -> Step:
     return step
 
 
-def peer(config: DecoderConfig) -> LlamaForCausalLM:
-    """A Llama of the same width, layers, heads, feed-forward, vocabulary and context, untied."""
+def ours(name: str, config: DecoderConfig) -> tuple[nn.Module, Callable[[PackedRows], Tensor]]:
+    """Our decoder and its loss."""
+    network = Decoder(config)
+    network.initialise()
+    if name == RECIPE:
+        for layer in (network.embedding, network.head):
+            share_parts(layer, token_features(vocabulary_of_size(config.vocabulary)))
+
+    def loss_of(batch: PackedRows) -> Tensor:
+        whole = batch if name in (INSIDE, RECIPE) else replace(batch, documents=torch.zeros_like(batch.documents))
+        return next_token(network, whole)[0]
+
+    return network, loss_of
+
+
+def peer(config: DecoderConfig) -> tuple[nn.Module, Callable[[PackedRows], Tensor]]:
+    """A Llama of the same width, layers, heads, feed-forward, vocabulary and context, untied, and its loss."""
     sizes = config.transformer
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=config.vocabulary,
-            hidden_size=sizes.width,
-            intermediate_size=sizes.feedforward,
-            num_hidden_layers=sizes.layers,
-            num_attention_heads=sizes.heads,
-            max_position_embeddings=config.context,
-            tie_word_embeddings=False,
-            attn_implementation="sdpa",
-        )
+    llama = LlamaConfig(
+        vocab_size=config.vocabulary,
+        hidden_size=sizes.width,
+        intermediate_size=sizes.feedforward,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        max_position_embeddings=config.context,
+        tie_word_embeddings=False,
     )
+    network = LlamaForCausalLM._from_config(llama, attn_implementation="sdpa")
+
+    def loss_of(batch: PackedRows) -> Tensor:
+        ids = batch.ids[:, :-1].contiguous()
+        loss: Tensor = network(input_ids=ids, labels=ids, use_cache=False).loss
+        return loss
+
+    return network, loss_of
 
 
 def peak_mb(name: str, config: DecoderConfig, rows: int) -> float:
-    """Most memory that a second step takes beyond what network, optimizer and libraries held before it, in MB."""
+    """Most memory that a first step takes beyond what network and libraries held before it, in MB."""
     torch.set_num_threads(1)
     step = stepper(name, config, rows)
     before = _status_mb("VmRSS")
@@ -161,11 +166,11 @@ def main() -> None:
         "training",
         "Training",
         table,
-        "One thread, bf16 autocast, rows of 1,024 tokens (4 for the small size, 2 for the other) packed from the example "
-        "pieces; tokens per second of processor time, medians; the ratio is the median over the rounds, in which all take "
-        "turns. In the first two rows of each size attention runs over the whole row, piece boundaries ignored. Memory: "
-        "peak of the resident set during the first step beyond what was held before it, each in a process of its own; it "
-        "includes gradients and the optimizer's moments.",
+        "One thread, bf16 autocast, rows of 1,024 tokens (4 for the small size, 2 for the other) packed from the "
+        "example pieces; tokens per second of processor time, medians; the ratio is the median over the rounds, in which "
+        "all take turns. In the first two rows of each size attention runs over the whole row, piece boundaries "
+        "ignored. Memory: peak of the resident set during the first step beyond what was held before it, each in a "
+        "process of its own; it includes gradients and the optimizer's moments.",
     )
 
 

@@ -55,6 +55,7 @@ def write_checkpoint(folder: str | Path, state: Mapping[str, Tensor], config: Ma
         new = work / "new"
         new.mkdir()
         save_file({name: t.detach().cpu().contiguous() for name, t in state.items()}, new / WEIGHTS, {"format": "pt"})
+        (new / WEIGHTS).chmod(0o644)  # safetensors writes it for its owner alone
         text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False)
         (new / CONFIG).write_text(text + "\n", encoding="utf-8")
         (new / CARD).write_text(card, encoding="utf-8")

@@ -1,6 +1,6 @@
 """MIDI files in and out. They are written through symusic.
 
-They are read by `midi_events` and `midi_notes`, because which note-off ends which note, the order of the notes and the
+They are read by `midi_kernel`, or where there is none or a file is damaged by `midi_events`, and `midi_notes`, because which note-off ends which note, the order of the notes and the
 channels, all needed for exact tokens, cannot be had from what symusic reads.
 """
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from symusic.core import ControlChangeTickList, NoteTickList, ScoreTick, TempoTickList, TimeSignatureTickList, TrackTick
 
+from partimento import midi_kernel
 from partimento.midi_events import META, PORT, MidiError, read_events, track_chunks
-from partimento.midi_notes import notes_from_events
+from partimento.midi_notes import notes_from_events, notes_from_found
 from partimento.notes import Notes
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -30,7 +31,10 @@ def read_midi(source: str | Path | bytes) -> Notes:
     """
     data = source if isinstance(source, bytes) else read_bytes(source)
     _check_header(data)
-    return notes_from_events(read_events(data), ticks_per_quarter=int.from_bytes(data[12:14], "big"))
+    ticks_per_quarter = int.from_bytes(data[12:14], "big")
+    if found := midi_kernel.read(data):
+        return notes_from_found(found, data, ticks_per_quarter)
+    return notes_from_events(read_events(data), ticks_per_quarter)
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from partimento.midi_events import KEY, METRE, NAME, PORT, TEMPO, MidiError, MidiEvents
+from partimento.midi_kernel import PROGRAM, TRACK, Found
 from partimento.notes import DEFAULT_TEMPO_US, Notes
 from partimento.pairing import pair_notes
 
 DRUM_CHANNEL = 9
 NOTE, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0  # a note-off is 0x80, so 0x80 under the mask 0xE0 is either
 PEDAL_CONTROLLER = 64
+
+
+@dataclass(frozen=True, eq=False)
+class _Pedal:
+    """Controller 64 in the order of the file: (P,) ticks, values, and track chunk · 16 + channel."""
+
+    tick: np.ndarray
+    value: np.ndarray
+    group: np.ndarray
 
 
 def notes_from_events(events: MidiEvents, ticks_per_quarter: int) -> Notes:
@@ -37,21 +49,79 @@ def notes_from_events(events: MidiEvents, ticks_per_quarter: int) -> Notes:
         order = np.argsort(onset << 26 | end, kind="stable")
         begin, end, onset = begin.take(order), end.take(order), onset.take(order)
     tracks, track = _tracks(events, group.take(begin), note, begin)
-    tempo_tick, tempo_us = _tempos(events)
-    metre_tick, numerator, denominator = _metres(events)
-    _check_keys(events)
-    lines = _lines(events)
-    pedal_tick, pedal_value, pedal_track, pedal_only = _pedal(events, lines, [group for group, _ in tracks])
-    names = {number: content for number, _, kind, content in reversed(events.meta) if kind == NAME}
+    programs = np.array([program for _, program in tracks])
+    drums = np.array([group & 15 == DRUM_CHANNEL for group, _ in tracks])
+    which = np.flatnonzero((events.status & 0xF0 == CONTROL) & (events.first == PEDAL_CONTROLLER))
+    columns = (onset, tick.take(end) - onset, pitch.take(begin), velocity.take(begin), programs.take(track), track)
+    return _with_maps(
+        tuple(column.astype(np.int32) for column in columns),
+        drums.take(track),
+        tracks,
+        chunks=len(events.start) - 1,
+        meta=events.meta,
+        changes=[(change.track, change.channel, change.tick, change.program) for change in events.program],
+        pedal=_Pedal(events.tick.take(which), events.second.take(which), _groups(events, which)),
+        ticks_per_quarter=ticks_per_quarter,
+    )
+
+
+def notes_from_found(found: Found, data: bytes, ticks_per_quarter: int) -> Notes:
+    """The same of what the kernel has found in the bytes of a file.
+
+    Raises:
+        MidiError: for a tempo of zero, an impossible metre or key.
+    """
+    tracks, meta, changes = [], [], []
+    for kind, chunk, tick, first, second in found.marks:
+        if kind == TRACK:
+            tracks.append((chunk << 4 | first, second))
+        elif kind == PROGRAM:
+            changes.append((chunk, first, tick, second))
+        else:
+            meta.append((chunk, tick, kind, data[first : first + second]))
+    pedal = _Pedal(found.pedal_tick, found.pedal_value, found.pedal_group)
+    return _with_maps(tuple(found.columns), found.is_drum, tracks, found.chunks, meta, changes, pedal, ticks_per_quarter)
+
+
+def _with_maps(
+    columns: tuple[np.ndarray, ...],
+    is_drum: np.ndarray,
+    tracks: list[tuple[int, int]],
+    chunks: int,
+    meta: list[tuple[int, int, int, bytes]],
+    changes: list[tuple[int, int, int, int]],
+    pedal: _Pedal,
+    ticks_per_quarter: int,
+) -> Notes:
+    """Notes of the six columns of int32, with all that is not said note by note.
+
+    Args:
+        columns: onset, duration, pitch, velocity, program, track.
+        is_drum: (N,) bool.
+        tracks: group (track chunk · 16 + channel) and program of each track.
+        chunks: how many track chunks there are.
+        meta: (track chunk, tick, type, content) of each meta event.
+        changes: (track chunk, channel, tick, program) of each program change.
+        pedal: the pedal as the file says it.
+        ticks_per_quarter: resolution.
+    """
+    onset, duration, pitch, velocity, program, track = columns
+    tempo_tick, tempo_us = _tempos(meta)
+    metre_tick, numerator, denominator = _metres(meta)
+    _check_keys(meta)
+    lines = _lines(chunks, meta)
+    groups = [group for group, _ in tracks]
+    pedal_tick, pedal_value, pedal_track, pedal_only = _pedal_by_track(pedal, lines, groups)
+    names = {number: content for number, _, kind, content in reversed(meta) if kind == NAME}
     programs = [program for _, program in tracks] + [0] * len(pedal_only)
-    groups = [group for group, _ in tracks] + pedal_only
+    groups += pedal_only
     return Notes(
-        onset=onset.astype(np.int32),
-        duration=(tick.take(end) - onset).astype(np.int32),
-        pitch=pitch.take(begin).astype(np.int32),
-        velocity=velocity.take(begin).astype(np.int32),
-        program=np.array(programs, dtype=np.int32).take(track),
-        is_drum=np.array([group & 15 == DRUM_CHANNEL for group in groups]).take(track),
+        onset=onset,
+        duration=duration,
+        pitch=pitch,
+        velocity=velocity,
+        program=program,
+        is_drum=is_drum,
         track=track,
         track_names=tuple([_text(names.get(group >> 4, b"")) for group in groups]),
         ticks_per_quarter=ticks_per_quarter,
@@ -63,7 +133,7 @@ def notes_from_events(events: MidiEvents, ticks_per_quarter: int) -> Notes:
         pedal_tick=pedal_tick,
         pedal_value=pedal_value,
         pedal_track=pedal_track,
-        last_program=_last_programs(events, lines, groups, programs),
+        last_program=_last_programs(changes, lines, groups, programs),
     )
 
 
@@ -109,20 +179,22 @@ def _tracks(
     return [(kind >> 7, kind & 127) for kind in kinds.tolist()], track.astype(np.int32)
 
 
-def _lines(events: MidiEvents) -> list[int]:
+def _lines(chunks: int, meta: list[tuple[int, int, int, bytes]]) -> list[int]:
     """Port · 16 of each track chunk; port and channel together are the channel that pedal and program belong to."""
-    lines = [0] * (len(events.start) - 1)
-    for chunk, _, kind, content in events.meta:
+    lines = [0] * chunks
+    for chunk, _, kind, content in meta:
         if kind == PORT and content:
             lines[chunk] = content[0] << 4
     return lines
 
 
-def _last_programs(events: MidiEvents, lines: list[int], groups: list[int], programs: list[int]) -> tuple[int, ...]:
+def _last_programs(
+    changes: list[tuple[int, int, int, int]], lines: list[int], groups: list[int], programs: list[int]
+) -> tuple[int, ...]:
     """The program that the channel of each track has in the end, whichever chunk sets it; () if all keep theirs."""
     last = {
-        lines[change.track] | change.channel: change.program
-        for change in sorted(events.program, key=lambda change: change.tick)
+        lines[chunk] | channel: program
+        for chunk, channel, _, program in sorted(changes, key=lambda change: change[2])
     }
     ends = [
         program if group & 15 == DRUM_CHANNEL else last.get(lines[group >> 4] | group & 15, 0)
@@ -131,26 +203,24 @@ def _last_programs(events: MidiEvents, lines: list[int], groups: list[int], prog
     return () if ends == programs else tuple(ends)
 
 
-def _pedal(
-    events: MidiEvents, lines: list[int], groups: list[int]
+def _pedal_by_track(
+    pedal: _Pedal, lines: list[int], groups: list[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[int]]:
     """Ticks, values and tracks of the pedal, and the groups without notes that have tracks only for their pedal."""
-    which = np.flatnonzero((events.status & 0xF0 == CONTROL) & (events.first == PEDAL_CONTROLLER))
-    if not len(which):
+    if not len(pedal.tick):
         nothing = np.empty(0, dtype=np.int32)
         return nothing, nothing, nothing, []
-    group = (events.status.take(which) & 0x0F).astype(np.int64)
-    if len(events.start) > 2:
-        group |= (np.searchsorted(events.start, which, side="right") - 1) << 4
     heard: dict[int, list[int]] = {}  # the groups that speak of the pedal of each channel, or of each drum group
-    for number in np.flatnonzero(np.bincount(group)).tolist():
+    for number in np.flatnonzero(np.bincount(pedal.group)).tolist():
         drums = number & 15 == DRUM_CHANNEL
         heard.setdefault(-number if drums else lines[number >> 4] | number & 15, []).append(number)
     columns: list[tuple[int, np.ndarray, np.ndarray]] = []  # track, ticks, values
     pedal_only: list[int] = []
     for channel, speakers in heard.items():
-        mine = which if len(heard) == 1 else which[np.isin(group, speakers)]
-        tick, value = events.tick.take(mine), events.second.take(mine)
+        tick, value = pedal.tick, pedal.value
+        if len(heard) > 1:
+            mine = np.isin(pedal.group, speakers)
+            tick, value = tick[mine], value[mine]
         if len(speakers) > 1:
             order = np.argsort(tick, kind="stable")
             tick, value = tick[order], value[order]
@@ -164,15 +234,19 @@ def _pedal(
             tracks = [len(groups) + len(pedal_only)]
             pedal_only.append(speakers[0])
         columns += [(track, tick, value) for track in tracks]
+    if len(columns) == 1:
+        ((number, tick, value),) = columns
+        track = np.full(len(tick), number, dtype=np.int32)
+        return tick.astype(np.int32, copy=False), value.astype(np.int32, copy=False), track, pedal_only
     columns.sort(key=lambda column: column[0])
     track = np.repeat(np.array([c[0] for c in columns], dtype=np.int32), [len(c[1]) for c in columns])
     tick, value = (np.concatenate([c[n] for c in columns]).astype(np.int32) for n in (1, 2))
     return tick, value, track, pedal_only
 
 
-def _tempos(events: MidiEvents) -> tuple[np.ndarray, ...]:
+def _tempos(meta: list[tuple[int, int, int, bytes]]) -> tuple[np.ndarray, ...]:
     tick, tempo_us = [], []
-    for _, at, kind, content in events.meta:
+    for _, at, kind, content in meta:
         if kind == TEMPO:
             if len(content) < 3 or not any(content[:3]):
                 raise MidiError(f"tempo of 0 at tick {at}")
@@ -181,9 +255,9 @@ def _tempos(events: MidiEvents) -> tuple[np.ndarray, ...]:
     return _map_from_zero(tick, tempo_us, default=(DEFAULT_TEMPO_US,))
 
 
-def _metres(events: MidiEvents) -> tuple[np.ndarray, ...]:
+def _metres(meta: list[tuple[int, int, int, bytes]]) -> tuple[np.ndarray, ...]:
     tick, numerator, denominator = [], [], []
-    for _, at, kind, content in events.meta:
+    for _, at, kind, content in meta:
         if kind == METRE:
             if len(content) < 2 or not content[0] or content[1] > 7:
                 beats, power = content[:2] if len(content) > 1 else (0, 0)
@@ -194,8 +268,8 @@ def _metres(events: MidiEvents) -> tuple[np.ndarray, ...]:
     return _map_from_zero(tick, numerator, denominator, default=(4, 4))
 
 
-def _check_keys(events: MidiEvents) -> None:
-    for _, at, kind, content in events.meta:
+def _check_keys(meta: list[tuple[int, int, int, bytes]]) -> None:
+    for _, at, kind, content in meta:
         if kind == KEY:
             sharps, mode = (int.from_bytes(content[:1], signed=True), content[1]) if len(content) > 1 else (0, 255)
             if mode not in (0, 1):

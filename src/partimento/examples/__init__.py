@@ -13,7 +13,17 @@ def example_paths() -> list[Path]:
 
 
 def example_titles() -> dict[str, str]:
-    """Composer and title of each example by its file name without suffix."""
+    """Surname and short title of each example by its file name without suffix: "Bach: Prelude no. 1 in C major"."""
     from partimento.examples.pieces import PIECES
 
-    return {piece.name: f"{piece.composer}: {piece.title}" for piece in PIECES}
+    return {piece.name: f"{_surname(piece.composer)}: {_short(piece.title)}" for piece in PIECES}
+
+
+def _surname(composer: str) -> str:
+    return composer.partition(" (")[0].split()[-1].capitalize()
+
+
+def _short(title: str) -> str:
+    for mark in (" (", ":", ", set for", ", opening", ", BWV", ", op.", ", K.", ", WoO"):
+        title = title.partition(mark)[0]
+    return title
