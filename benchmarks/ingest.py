@@ -36,10 +36,13 @@ def processor_s() -> float:
 
 
 def measure(action: Callable[[], object]) -> tuple[float, float]:
-    """Processor and wall seconds of an action."""
+    """Processor and wall seconds of an action; the clean-up that it may return is done after that."""
     processor, wall = processor_s(), time.perf_counter()
-    action()
-    return processor_s() - processor, time.perf_counter() - wall
+    clean_up = action()
+    seconds = processor_s() - processor, time.perf_counter() - wall
+    if callable(clean_up):
+        clean_up()
+    return seconds
 
 
 def read_all(read: Callable[[str], object], paths: Sequence[str]) -> None:
@@ -47,10 +50,11 @@ def read_all(read: Callable[[str], object], paths: Sequence[str]) -> None:
         read(path)
 
 
-def run_ingest(sources: Sequence[Path]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        report = ingest(sources, Path(folder) / "corpus", jobs=1, progress=False)
-        assert report.pieces
+def run_ingest(sources: Sequence[Path]) -> Callable[[], None]:
+    folder = tempfile.TemporaryDirectory()
+    report = ingest(sources, Path(folder.name) / "corpus", jobs=1, progress=False)
+    assert report.pieces
+    return folder.cleanup
 
 
 def main() -> None:

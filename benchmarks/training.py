@@ -167,8 +167,8 @@ def main() -> None:
         "Training",
         table,
         "One thread, bf16 autocast, rows of 1,024 tokens (4 for the small size, 2 for the other) packed from the "
-        "example pieces; tokens per second of processor time, medians; the ratio is the median over the rounds, in which "
-        "all take turns. In the first two rows of each size attention runs over the whole row, piece boundaries "
+        "example pieces; tokens per second of processor time, medians; the ratio is the median over the rounds, in "
+        "which all take turns. In the first two rows of each size attention runs over the whole row, piece boundaries "
         "ignored. Memory: peak of the resident set during the first step beyond what was held before it, each in a "
         "process of its own; it includes gradients and the optimizer's moments.",
     )

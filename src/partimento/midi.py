@@ -1,7 +1,8 @@
 """MIDI files in and out. They are written through symusic.
 
-They are read by `midi_kernel`, or where there is none or a file is damaged by `midi_events`, and `midi_notes`, because which note-off ends which note, the order of the notes and the
-channels, all needed for exact tokens, cannot be had from what symusic reads.
+They are read by `midi_kernel`, or, where there is none and where a file is damaged or odd, by `midi_events`. That is
+because which note-off ends which note, the order of the notes and the channels, all needed for exact tokens, cannot be
+had from what symusic reads.
 """
 
 from __future__ import annotations
@@ -44,8 +45,7 @@ def read_bytes(path: str | Path) -> bytes:
         MidiError: if it is no regular file, or larger than any MIDI file is.
         OSError: if it cannot be read.
     """
-    path = Path(path)
-    about = path.stat()  # before it is opened: opening a named pipe would wait for ever
+    about = os.stat(path)  # noqa: PTH116 (a million times); before it is opened: a named pipe would wait for ever
     if stat.S_ISDIR(about.st_mode):
         listable = os.access(path, os.R_OK | os.X_OK)
         raise MidiError("a folder, not a file" if listable else "a folder that may not be listed")
@@ -53,7 +53,8 @@ def read_bytes(path: str | Path) -> bytes:
         raise MidiError("not a regular file")
     if about.st_size > MAX_FILE_BYTES:
         raise MidiError(f"file of {about.st_size:,} bytes; the limit is {MAX_FILE_BYTES:,}")
-    return path.read_bytes()
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall()
 
 
 def _check_header(data: bytes) -> None:

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INTERFACE 1
+#define INTERFACE 2 /* of all kernels, as in compiled.py */
 #define MAX_TICK 0x7FFFFFFF
 #define KEYS 2048 /* channel and pitch, or channel and program, of one track chunk */
 #define DIGIT 11  /* bits that one pass of the sort looks at */
@@ -121,7 +121,7 @@ static int walk_track(struct walk *w, int32_t chunk, int64_t at, int64_t stop)
     int has_notes = 0;
     memset(w->program, 0, sizeof w->program);
     while (at < stop) {
-        int64_t delta = variable_length(data, &at, stop);
+        int64_t delta = data[at] < 0x80 ? data[at++] : variable_length(data, &at, stop);
         if (delta < 0 || at >= stop) return 0;
         tick += delta;
         if (tick > MAX_TICK) return 0;
@@ -241,7 +241,7 @@ static int64_t lay_out(struct walk *w, struct found *found, int64_t length)
     return at + w->most_pedals;
 }
 
-int32_t midi_interface(void) { return INTERFACE; }
+int32_t kernel_interface(void) { return INTERFACE; }
 
 /* Words that the caller's buffer must have for a file of so many bytes; -1 if it is too large. */
 int64_t midi_words(int64_t length)

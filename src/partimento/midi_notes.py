@@ -80,7 +80,9 @@ def notes_from_found(found: Found, data: bytes, ticks_per_quarter: int) -> Notes
         else:
             meta.append((chunk, tick, kind, data[first : first + second]))
     pedal = _Pedal(found.pedal_tick, found.pedal_value, found.pedal_group)
-    return _with_maps(tuple(found.columns), found.is_drum, tracks, found.chunks, meta, changes, pedal, ticks_per_quarter)
+    return _with_maps(
+        tuple(found.columns), found.is_drum, tracks, found.chunks, meta, changes, pedal, ticks_per_quarter
+    )
 
 
 def _with_maps(
@@ -193,8 +195,7 @@ def _last_programs(
 ) -> tuple[int, ...]:
     """The program that the channel of each track has in the end, whichever chunk sets it; () if all keep theirs."""
     last = {
-        lines[chunk] | channel: program
-        for chunk, channel, _, program in sorted(changes, key=lambda change: change[2])
+        lines[chunk] | channel: program for chunk, channel, _, program in sorted(changes, key=lambda change: change[2])
     }
     ends = [
         program if group & 15 == DRUM_CHANNEL else last.get(lines[group >> 4] | group & 15, 0)
@@ -211,7 +212,9 @@ def _pedal_by_track(
         nothing = np.empty(0, dtype=np.int32)
         return nothing, nothing, nothing, []
     heard: dict[int, list[int]] = {}  # the groups that speak of the pedal of each channel, or of each drum group
-    for number in np.flatnonzero(np.bincount(pedal.group)).tolist():
+    first = int(pedal.group[0])
+    numbers = [first] if (pedal.group == first).all() else np.flatnonzero(np.bincount(pedal.group)).tolist()
+    for number in numbers:
         drums = number & 15 == DRUM_CHANNEL
         heard.setdefault(-number if drums else lines[number >> 4] | number & 15, []).append(number)
     columns: list[tuple[int, np.ndarray, np.ndarray]] = []  # track, ticks, values
@@ -219,7 +222,9 @@ def _pedal_by_track(
     for channel, speakers in heard.items():
         tick, value = pedal.tick, pedal.value
         if len(heard) > 1:
-            mine = np.isin(pedal.group, speakers)
+            wanted = np.zeros(numbers[-1] + 1, dtype=bool)
+            wanted[speakers] = True
+            mine = wanted.take(pedal.group)
             tick, value = tick[mine], value[mine]
         if len(speakers) > 1:
             order = np.argsort(tick, kind="stable")
@@ -248,10 +253,11 @@ def _tempos(meta: list[tuple[int, int, int, bytes]]) -> tuple[np.ndarray, ...]:
     tick, tempo_us = [], []
     for _, at, kind, content in meta:
         if kind == TEMPO:
-            if len(content) < 3 or not any(content[:3]):
+            us = int.from_bytes(content[:3], "big")
+            if len(content) < 3 or not us:
                 raise MidiError(f"tempo of 0 at tick {at}")
             tick.append(at)
-            tempo_us.append(int.from_bytes(content[:3], "big"))
+            tempo_us.append(us)
     return _map_from_zero(tick, tempo_us, default=(DEFAULT_TEMPO_US,))
 
 
@@ -280,6 +286,8 @@ def _check_keys(meta: list[tuple[int, int, int, bytes]]) -> None:
 
 def _map_from_zero(tick: list[int], *values: list[int], default: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """A map sorted by tick whose first entry is at tick 0; of several entries at one tick the last holds."""
+    if tick == [0]:
+        return tuple(np.array(column, dtype=np.int32) for column in (tick, *values))
     held = dict(sorted(zip(tick, zip(*values, strict=True), strict=True), key=lambda entry: entry[0]))
     if 0 not in held:
         held = {0: default, **held}

@@ -76,7 +76,7 @@ class Notes:
     @property
     def seconds(self) -> float:
         """Length from the start of the file to the end of the last note, in seconds."""
-        return float(self.seconds_at(np.max(self.onset + self.duration))) if len(self) else 0.0
+        return float(self.seconds_at((self.onset + self.duration).max())) if len(self) else 0.0
 
     @property
     def longest_silence_s(self) -> float:
@@ -158,10 +158,15 @@ def from_ms(
 
 def pedal_intervals(notes: Notes, track: int) -> np.ndarray:
     """(K, 2) int64 ticks at which the pedal of a track goes down and comes up; an open one ends with the last note."""
-    mine = np.flatnonzero(notes.pedal_track == track)
-    down = notes.pedal_value.take(mine) >= PEDAL_DOWN
-    change = mine[down != np.append(False, down[:-1])]
-    tick = notes.pedal_tick.take(change).astype(np.int64)
+    mine = notes.pedal_track == track
+    value, tick = (
+        (notes.pedal_value, notes.pedal_tick) if mine.all() else (notes.pedal_value[mine], notes.pedal_tick[mine])
+    )
+    down = value >= PEDAL_DOWN
+    change = np.flatnonzero(down[1:] != down[:-1]) + 1
+    if down[:1].any():
+        change = np.append(0, change)
+    tick = tick.take(change).astype(np.int64)
     if len(tick) % 2:
         end = int((notes.onset + notes.duration).max()) if len(notes) else int(tick[-1])
         tick = np.append(tick, max(end, int(tick[-1])))

@@ -72,7 +72,7 @@ def _whole_name(key: str, kinds: dict[str, Any]) -> str:
     if fitting:
         raise ValueError(f"{key!r} may be {' or '.join(fitting)}; write more of it")
     near = get_close_matches(key, [*kinds, *(name.rpartition(".")[2] for name in kinds)], n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
+    hint = f", did you mean {near[0]!r}?" if near else "."
     known = "\n".join(f"  {name}: {_spelled(kind)}" for name, kind in kinds.items())
     raise ValueError(f"there is no setting {key!r}{hint} The settings are\n{known}")
 

@@ -64,12 +64,14 @@ class BatchConfig:
         length: tokens a row.
         micro_rows: rows a process takes through the network at once; smaller saves memory, the result stays the same.
         augment: share of the pieces whose tempo, pitch and velocity are drawn anew in an epoch; 0 turns it off.
+        augmented_epochs: how many epochs are augmented, so that the last ones see the music as it is; None is all.
     """
 
     rows: int
     length: int
     micro_rows: int
     augment: float = 1.0
+    augmented_epochs: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("rows", "length", "micro_rows"):

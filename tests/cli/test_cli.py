@@ -64,6 +64,16 @@ def test_every_verb_explains_itself(verb: str) -> None:
     assert len(text) > 300
 
 
+def test_help_has_one_line_a_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = partimento("--help").stdout
+    entries = text[text.index("(required)") :].splitlines()[1:-1]
+    assert len(entries) == len(VERBS) + 1  # doctor
+    assert all("•" in line for line in entries)
+    assert "doctor" in partimento(status=2).stderr
+    assert partimento("--version").stdout.startswith("partimento 0.")
+
+
 def test_help_imports_no_torch() -> None:
     program = (
         "import sys, partimento.cli as c; c.verbs(); assert 'torch' not in sys.modules and 'lancedb' not in sys.modules"
@@ -75,10 +85,40 @@ def test_wrong_usage_is_status_2() -> None:
     assert "unrecognized" in partimento("listen", "x.mid", "--colour", "red", status=2).stderr.lower()
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("tokens",), "at least one MIDI file"),
+        (("ingest", ".", "-o", "corpus", "--only-labelled"), "--labels"),
+        (("ingest", ".", "-o", "corpus", "--label-from", "composer"), "composer=1"),
+    ],
+)
+def test_options_that_lack_something_are_status_2(args: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    assert words in partimento(*args, cwd=tmp_path, status=2).stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_errors_name_the_file_and_are_one_line(tmp_path: Path) -> None:
     error = partimento("embed", "nowhere.mid", "-o", tmp_path / "index", status=1).stderr
     assert "nowhere.mid" in error
     assert "Traceback" not in error
+    empty = tmp_path / "empty.mid"
+    empty.touch()
+    assert partimento("continue", empty, status=1).stderr == f"partimento: {empty}: empty file\n"
+    missing = tmp_path / "missing.mid"
+    assert partimento("continue", missing, status=1).stderr == f"partimento: {missing}: No such file or directory\n"
+    assert "is a folder" in partimento("listen", empty, "-o", tmp_path, "--overwrite", status=1).stderr
+
+
+def test_the_reader_of_the_output_may_leave_early() -> None:
+    command = [sys.executable, "-m", "partimento", "tokens", *example_paths(), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.read(10)
+        run.stdout.close()
+        assert run.stderr.read() == b""
+        assert run.wait(60) == 0
 
 
 def test_ingest_reports_what_it_rejects(tmp_path: Path) -> None:
@@ -209,3 +249,15 @@ def test_demo_on_a_folder_of_ones_own(tmp_path: Path, tiny_model: Path) -> None:
     (mine / "eines.mid").write_bytes(example_paths()[2].read_bytes())
     run = partimento("demo", mine, "--seconds", "3", "--model", tiny_model, cwd=tmp_path)
     assert Path(run.stdout.strip()).exists()
+    assert [line[:5] for line in run.stderr.splitlines() if line.startswith("[")] == [
+        "[1/4]",
+        "[2/4]",
+        "[3/4]",
+        "[4/4]",
+    ]
+
+
+def test_demo_removes_only_what_a_demo_made(tmp_path: Path) -> None:
+    (tmp_path / "out" / "corpus").mkdir(parents=True)
+    assert "no demo's" in partimento("demo", "-o", tmp_path / "out", status=1).stderr
+    assert (tmp_path / "out" / "corpus").exists()

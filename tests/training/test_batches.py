@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from partimento.training.batches import PackedBatches, validation_rows
 def numbered(lengths: list[int]) -> list[np.ndarray]:
     """Pieces whose ids all differ, so that a token says where it comes from."""
     edges = np.cumsum([0, *lengths])
-    return [np.arange(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [np.arange(a, b) for a, b in pairwise(edges)]
 
 
 def stream(lengths: list[int], length: int = 7, seed: int = 0) -> PackedBatches:
@@ -64,6 +65,22 @@ def test_the_seed_decides_order_and_augmentation() -> None:
         row = batches.rows(1)
         shifts |= {i // 1000 for i in row.ids[0].tolist() if i % 1000 == 40}
     assert len(shifts) == 3  # the same piece, changed anew in each epoch
+
+
+def test_the_last_epochs_may_go_without_augmentation() -> None:
+    music = numbered([5, 9, 12])
+
+    def encode(index: int, generator: np.random.Generator | None) -> np.ndarray:
+        return music[index] + (1000 if generator else 0)
+
+    batches, seen = (
+        PackedBatches(len(music), encode, 6, 1, augmented_epochs=2),
+        {0: set(), 1: set(), 2: set(), 3: set()},
+    )
+    while (epoch := batches.position.epoch) < 4:
+        first = int(batches.rows(1).ids[0, 0])
+        seen[epoch].add(first >= 1000)
+    assert seen == {0: {True}, 1: {True}, 2: {False}, 3: {False}}
 
 
 def test_the_order_changes_from_epoch_to_epoch() -> None:

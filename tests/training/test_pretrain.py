@@ -27,21 +27,9 @@ from partimento.training.pretrain import encode_piece, model_card, pretrain, sid
 ALONE = World(0, 1, torch.device("cpu"))
 ABOUT = {"name": "tiny", "preset": "small", "data": "the example pieces", "licence": "CC0-1.0"}
 SETTINGS = [
-    "network.transformer.width=32",
-    "heads=2",
-    "layers=2",
-    "feedforward=64",
-    "schedule.steps=30",
-    "warmup=3",
-    "rows=4",
-    "micro_rows=2",
-    "length=128",
-    "optimizer.lr=1e-2",
-    "matrix_lr=2e-2",
-    "log_every=5",
-    "validate_every=15",
-    "save_every=30",
-    "sample_every=30",
+    *("network.transformer.width=32", "heads=2", "layers=2", "feedforward=64"),
+    *("schedule.steps=30", "warmup=3", "rows=4", "micro_rows=2", "length=128", "optimizer.lr=1e-2", "matrix_lr=2e-2"),
+    *("log_every=5", "validate_every=15", "save_every=30", "sample_every=30"),
 ]
 
 
@@ -114,8 +102,8 @@ def test_augmentation_is_drawn_for_a_share_of_the_pieces(corpus: Corpus) -> None
     assert changed(0.0) == 0
     assert 0.25 < changed(0.5) < 0.75
     assert changed(1.0) > 0.95
-    generators = [np.random.default_rng(3) for _ in range(2)]
-    np.testing.assert_array_equal(*(encode_piece(corpus, tokenizer, 1.0, 0, generator) for generator in generators))
+    one, other = (encode_piece(corpus, tokenizer, 1.0, 0, np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_sides(corpus: Corpus, tmp_path: Path) -> None:

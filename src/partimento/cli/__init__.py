@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Union
+
+from partimento.cli.messages import UsageError, os_error
 
 DESCRIPTION = """From a folder of MIDI to a learned representation, and from that to continuations, search and a page to
 listen to. `partimento VERB --help` tells more; `partimento demo` shows all of it on ten short pieces."""
@@ -31,19 +35,47 @@ def verbs() -> dict[str, Callable[..., int | None]]:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run one verb and exit: 0 all done or skipped, 1 something failed, 2 wrong usage, 130 interrupted."""
-    import tyro
-
     try:
-        status = tyro.extras.subcommand_cli_from_dict(
-            verbs(), prog="partimento", description=DESCRIPTION, args=args, config=(tyro.conf.FlagCreatePairsOff,)
-        )
+        status = _run(list(sys.argv[1:] if args is None else args))
     except KeyboardInterrupt:
         print("\npartimento: interrupted; what was finished is kept", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of stdout, such as head, has seen enough
         sys.stderr.close()
         sys.exit(0)
-    except (ValueError, OSError, LookupError) as error:
+    except UsageError as error:
         print(f"partimento: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"partimento: {os_error(error)}", file=sys.stderr)
+        sys.exit(1)
+    except (ValueError, LookupError) as error:
+        print(f"partimento: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
         sys.exit(1)
     sys.exit(status or 0)
+
+
+def _run(args: list[str]) -> int | None:
+    """Call the verb that the arguments name; its own help is whole, the list of verbs has a line for each."""
+    import tyro
+
+    known = verbs()
+    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
+    if args == ["--version"]:
+        from partimento import __version__
+
+        print(f"partimento {__version__}")
+        return 0
+    if args and args[0] in known:
+        verb: Callable[..., int | None] = known[args[0]]
+        return tyro.cli(verb, prog=f"partimento {args[0]}", args=args[1:], config=config)
+    entries = [
+        Annotated[
+            Any,
+            tyro.conf.subcommand(name, constructor=verb, description=(inspect.getdoc(verb) or "").partition("\n")[0]),
+        ]
+        for name, verb in known.items()
+    ]
+    either: Any = Union[tuple(entries)]  # noqa: UP007 (a union of a computed list)
+    tyro.cli(either, prog="partimento", description=DESCRIPTION, args=args, config=config)  # help, or a wrong usage
+    return 2

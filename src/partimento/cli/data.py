@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from partimento.cli.messages import failures, midi_files
-from partimento.cli.options import Files, Jobs, Output
+from partimento.cli.messages import UsageError, failures, midi_files, some_files
+from partimento.cli.options import Files, Jobs, LabelFrom, Output, label_levels
 
 
 def ingest(
@@ -18,16 +18,17 @@ def ingest(
     labels: Path | None = None,
     key: str = "path",
     only_labelled: bool = False,
-    label_from: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=LEVEL...")] = (),
+    label_from: LabelFrom = (),
     max_notes: int = 500_000,
     max_silence: float = 3600.0,
     jobs: Jobs = None,
     overwrite: bool = False,
 ) -> int:
-    """Make a corpus of a folder of MIDI files: Arrow shards of notes that every model here trains on and embeds.
+    """Make a corpus of a folder of MIDI files.
 
-    Whatever cannot be read is listed with its reason in rejected.jsonl and never stops the run. Stopped at any moment
-    and started again, it goes on. Files with equal bytes are taken once.
+    A corpus is Arrow shards of notes, which every model here trains on and embeds. Whatever cannot be read is listed
+    with its reason in rejected.jsonl and never stops the run. Stopped at any moment and started again, it goes on.
+    Files with equal bytes are taken once.
 
     Args:
         sources: folders, walked, and single files.
@@ -44,29 +45,21 @@ def ingest(
     from partimento.corpus.ingest import Limits
     from partimento.corpus.ingest import ingest as run
 
+    if only_labelled and labels is None:
+        raise UsageError("--only-labelled needs --labels, the CSV that names the files")
     report = run(
-        sources,
+        some_files(sources),
         output,
         labels_csv=labels,
         key=key,
         only_labelled=only_labelled,
-        label_from=_levels(label_from),
+        label_from=label_levels(label_from),
         jobs=jobs,
         limits=Limits(max_notes=max_notes, max_silence_s=max_silence),
         overwrite=overwrite,
     )
     print(report.summary())
     return 1 if report.rejected else 0
-
-
-def _levels(pairs: tuple[str, ...]) -> dict[str, int]:
-    levels = {}
-    for pair in pairs:
-        name, _, level = pair.partition("=")
-        if not name or not level.isdigit():
-            raise ValueError(f"--label-from {pair}: write NAME=LEVEL, for example composer=1")
-        levels[name] = int(level)
-    return levels
 
 
 def tokens(
@@ -76,7 +69,9 @@ def tokens(
     vocabulary: int = 17_727,
     json: bool = False,
 ) -> int:
-    """Show what a model sees of a file: its tokens, in words or, with --json, as one JSON line a file.
+    """Show what a model sees of a file: its tokens.
+
+    In words or, with --json, as one JSON line a file.
 
     Args:
         files: MIDI files, and folders, walked.

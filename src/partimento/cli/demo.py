@@ -13,6 +13,7 @@ from partimento.cli.messages import failures, say
 from partimento.cli.options import DEFAULT_MODEL, Device, Model
 
 CONTINUED = 3  # pieces the page lets one hear continued
+MARK = ".partimento-demo"  # the file by which a folder is known to be a demo's own
 
 
 def demo(
@@ -24,7 +25,9 @@ def demo(
     model: Model = DEFAULT_MODEL,
     device: Device = "auto",
 ) -> int:
-    """The tour: reads a folder, embeds it, searches it, continues three pieces and writes a page to listen to.
+    """The tour: reads, embeds, searches and continues ten pieces.
+
+    It ends with the path of a page to listen to, on which three of the pieces are continued.
 
     Args:
         folder: MIDI files of your own; ten short pieces that come with the package by default.
@@ -48,20 +51,28 @@ def demo(
 
     began_s = time.monotonic()
     _clear(output)
+    output.mkdir(parents=True)
+    (output / MARK).touch()
     report = ingest(folder or EXAMPLES, output / "corpus", progress=False)
-    _step(1, f"read {report.pieces:,} pieces, {report.notes:,} notes, {report.seconds / 60:.0f} min of music")
+    if not report.pieces:
+        failures(report.rejected)
+        raise ValueError(f"no piece in {folder} can be read")
     pieces = [piece for piece in Corpus.open(report.folder) if (~piece.notes.is_drum & (piece.notes.program < 8)).any()]
     if not pieces:
         raise ValueError(f"no piano notes in {folder}; the model of this demo plays the piano")
+    long_enough = [piece for piece in pieces if piece.seconds >= 10] or pieces
+    chosen = long_enough[:: max(1, len(long_enough) // CONTINUED)][:CONTINUED]
+    steps = 3 + len(chosen)
+    _step(1, steps, f"read {report.pieces:,} pieces, {report.notes:,} notes, {report.seconds / 60:.0f} min of music")
     player = load(model, device)
     parameters = sum(p.numel() for p in player.network.parameters())
-    _step(2, f"opened {player.name}: {parameters / 1e6:.1f} M parameters on {player.device}")
+    _step(2, steps, f"opened {player.name}: {parameters / 1e6:.1f} M parameters on {player.device}")
 
     vectors = player.embed_notes([piece.notes for piece in pieces])
     index = Index.create_or_open(output / "index", player.hash, player.embed_dim)
     rows = zip(pieces, vectors, strict=True)
     index.add(Row(piece.path, piece.content_hash, piece.seconds, vector, piece.labels) for piece, vector in rows)
-    _step(3, f"embedded {len(pieces):,} pieces as vectors of {player.embed_dim}")
+    _step(3, steps, f"embedded {len(pieces):,} pieces as vectors of {player.embed_dim}")
     titles = example_titles() if folder is None else {}
     nearest = {
         piece.path: next((hit for hit in index.search(vector, 2) if hit.path != piece.path), None)
@@ -72,23 +83,22 @@ def demo(
             say(f"      {_name(piece.path, titles)} is nearest to {_name(hit.path, titles)} ({hit.score:.3f})")
 
     takes = []
-    chosen = [piece for piece in pieces if piece.seconds >= 10] or pieces
-    for number, piece in enumerate(chosen[:: max(1, len(chosen) // CONTINUED)][:CONTINUED], 1):
+    for number, piece in enumerate(chosen, 1):
         options = ContinueOptions(prompt_seconds=min(15.0, piece.seconds), seconds=seconds, variations=2, seed=seed)
         continued = continue_notes(player.network, player.tokenizer, piece.notes, options)
         for variation, one in enumerate(continued, 1):
             write_midi(one.notes, output / f"{Path(piece.path).stem}-continued-{variation}.mid")
         takes += continuation_takes(_name(piece.path, titles), continued)
         new = sum(len(one.new_notes) for one in continued)
-        _step(3 + number, f"continued {_name(piece.path, titles)}: {new:,} new notes in two variations")
+        _step(3 + number, steps, f"continued {_name(piece.path, titles)}: {new:,} new notes in two variations")
     page = write_page(takes, output / "index.html", "Partimento: three pieces, continued")
     say(f"done in {time.monotonic() - began_s:.0f} s; open this page in a browser:")
     print(page.resolve())
     return failures(report.rejected)
 
 
-def _step(number: int, text: str) -> None:
-    say(f"[{number}/6] {text}")
+def _step(number: int, steps: int, text: str) -> None:
+    say(f"[{number}/{steps}] {text}")
 
 
 def _name(path: str, titles: dict[str, str]) -> str:
@@ -103,10 +113,8 @@ def _clear(output: Path) -> None:
     """
     if not output.exists():
         return
-    mine = {"corpus", "index", "index.html"}
-    strange = [p.name for p in output.iterdir() if p.name not in mine and "-continued-" not in p.name]
-    if strange or not output.is_dir():
-        raise FileExistsError(
-            f"{output} holds {', '.join(strange[:3])}, which no demo made; choose another folder with -o"
-        )
+    if not output.is_dir():
+        raise FileExistsError(f"{output} is a file; choose a folder with -o")
+    if not (output / MARK).exists() and (found := sorted(p.name for p in output.iterdir())):
+        raise FileExistsError(f"{output} holds {', '.join(found[:3])} and is no demo's; choose another folder with -o")
     shutil.rmtree(output)

@@ -7,36 +7,59 @@ from typing import Annotated
 
 import tyro
 
-from partimento.cli.messages import failures, midi_files, say
-from partimento.cli.options import DEFAULT_MODEL, Device, Files, Jobs, Model, Output
+from partimento.cli.messages import UsageError, failures, say, some_files
+from partimento.cli.options import DEFAULT_MODEL, Device, Files, Jobs, LabelFrom, Model, Output, label_levels
 
 
 def embed(
-    files: Files, /, output: Output, model: Model = DEFAULT_MODEL, device: Device = "auto", jobs: Jobs = None
+    files: Files,
+    /,
+    output: Output,
+    labels: Path | None = None,
+    key: str = "path",
+    label_from: LabelFrom = (),
+    model: Model = DEFAULT_MODEL,
+    device: Device = "auto",
+    jobs: Jobs = None,
 ) -> int:
-    """Write a vector for every file into an index that `search` reads; files that it has already are skipped.
+    """Write a vector for every file into an index for `search`.
 
-    Memory stays the same for any number of files; stopped and started again, it goes on. A changed file is embedded
-    anew.
+    Files that the index has already are skipped, a changed file is embedded anew. Memory stays the same for any number
+    of files; stopped and started again, it goes on.
 
     Args:
         files: MIDI files, and folders, walked.
         output: folder of the index (a LanceDB table).
+        labels: CSV whose columns become labels of the pieces, shown by `search`.
+        key: the CSV's column of paths (relative to the folder) or file names.
+        label_from: labels from folder names: composer=1 takes the first folder level.
         model: what embeds.
         device: where it computes.
         jobs: processes that read files; one a core by default.
     """
     from tqdm import tqdm
 
+    from partimento.corpus.files import find_files
+    from partimento.corpus.labels import from_folders, join_table, read_table
     from partimento.model import load
     from partimento.search.embedding import embed_files
     from partimento.search.index import Index
 
-    paths = midi_files(files)
+    found = find_files(some_files(files))
+    levels = label_levels(label_from)
+    joined = join_table([source.path for source in found], read_table(labels, key) if labels else {}).labels
+    labels_of = {source.location: joined[source.path] | from_folders(source.inner, levels) for source in found}
     embedder = load(model, device)
     index = Index.create_or_open(output, embedder.hash, embedder.embed_dim)
-    with tqdm(total=len(paths), unit="file", desc="embed", dynamic_ncols=True) as bar:
-        done = embed_files(embedder, paths, index, jobs=jobs, progress=bar.update)
+    with tqdm(total=len(found), unit="file", desc="embed", dynamic_ncols=True) as bar:
+        done = embed_files(
+            embedder,
+            list(labels_of),
+            index,
+            jobs=jobs,
+            labels=lambda path: labels_of.get(path, {}),
+            progress=bar.update,
+        )
     if index.build_ann():
         say("built the index of nearest neighbours")
     print(f"{output}: {len(index):,} pieces ({done.added:,} new, {done.skipped:,} were there)")
@@ -54,7 +77,9 @@ def search(
     device: Device = "auto",
     json: bool = False,
 ) -> int:
-    """The pieces of an index nearest to a file, or, with --duplicates, the pairs that are nearly the same.
+    """List the pieces of an index nearest to a file, or duplicates.
+
+    With --duplicates it lists the pairs that are nearly the same.
 
     Args:
         index: folder that `embed` wrote.
@@ -81,7 +106,7 @@ def search(
                 print(f"{pair.score:.4f}  {pair.first}  {pair.second}{'  (same bytes)' if pair.same_bytes else ''}")
         return 0
     if query is None:
-        raise ValueError("name a MIDI file to search for, or --duplicates")
+        raise UsageError("name a MIDI file to search for, or --duplicates")
     from partimento.model import load
 
     embedder = load(model, device)
@@ -90,5 +115,5 @@ def search(
         if json:
             print(json_module.dumps({"path": hit.path, "score": round(hit.score, 6), "labels": hit.labels}))
         else:
-            print(f"{hit.score:.4f}  {hit.path}")
+            print(f"{hit.score:.4f}  {hit.path}  {' '.join(f'{k}={v}' for k, v in hit.labels.items())}".rstrip())
     return 0

@@ -23,18 +23,21 @@ def pretrain(
     /,
     output: Output,
     preset: Literal["small", "paper"] = "small",
-    set: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["-s"], metavar="KEY=VALUE...")] = (),
+    set: Annotated[
+        tuple[str, ...], tyro.conf.arg(aliases=["-s"], metavar="KEY=VALUE...", help_behavior_hint="(default: none)")
+    ] = (),
     name: str | None = None,
     data: str | None = None,
     licence: str = "unknown",
     threads: int | None = None,
     device: Device = "auto",
 ) -> int:
-    """Train a system from random weights on a corpus; stopped at any moment and started again, it goes on.
+    """Train a system from random weights on a corpus.
 
-    The run folder gets config.json, log.jsonl, checkpoints/best and checkpoints/last (any verb's --model takes them)
-    and samples to listen to. Pieces labelled split=train are trained on and split=valid validated on; without such a
-    label 2 % of the songs are held out. Several GPUs or processes: torchrun --nproc-per-node N -m partimento pretrain.
+    Stopped at any moment and started again, it goes on. The run folder gets config.json, log.jsonl, checkpoints/best
+    and checkpoints/last (any verb's --model takes them) and samples to listen to. Pieces labelled split=train are
+    trained on and split=valid validated on; without such a label 2 % of the songs are held out. Several GPUs or
+    processes: torchrun --nproc-per-node N -m partimento pretrain.
 
     Args:
         system: which one.
@@ -79,10 +82,11 @@ def evaluate(
     threads: int | None = None,
     device: Device = "auto",
 ) -> int:
-    """Measure a language model on pieces it has not heard: nats a note, beside uniform, unigram and 3-gram models.
+    """Measure a language model on pieces it has not heard.
 
-    The corpus needs a label "split" and a label "set"; the n-grams learn from its training side. Every figure is added
-    to RESULTS as one JSON line, and the table is printed from there.
+    It gives nats a note, beside uniform, unigram and 3-gram models of the same tokens. The corpus needs a label "split"
+    and a label "set"; the n-grams learn from its training side. Every figure is added to RESULTS as one JSON line, and
+    the table is printed from there.
 
     Args:
         model: bundled name, folder or repository.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 FAILURES_SHOWN = 20
+
+
+class UsageError(ValueError):
+    """Options that do not go together, or one that is missing: exit status 2."""
 
 
 def say(text: str) -> None:
@@ -36,17 +41,54 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{path} exists; --overwrite replaces it")
 
 
+def make_room(path: Path, overwrite: bool) -> None:
+    """Make the folder of a file that is to be written, and stop before work whose result could not be kept.
+
+    Raises:
+        FileExistsError: if the file exists and is not to be replaced.
+        OSError: if it is a folder, or its folder cannot be made or written to.
+    """
+    refuse_existing(path, overwrite)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file to write")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path.parent} cannot be written to; choose another place with -o")
+
+
+def os_error(error: OSError) -> str:
+    """The file and what is wrong with it, without the number."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    path = Path(os.fsdecode(error.filename))
+    if path.name.startswith(".") and path.name.endswith(".part"):  # what a file is called until it is complete
+        path = path.with_name(path.name[1:].removesuffix(".part"))
+    return f"{path}: {error.strerror}"
+
+
+def some_files(sources: Sequence[Path]) -> Sequence[Path]:
+    """The sources themselves.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if not sources:
+        raise UsageError("name at least one MIDI file or folder")
+    return sources
+
+
 def midi_files(sources: Sequence[Path]) -> list[Path]:
     """The MIDI files named, folders walked, in order.
 
     Raises:
+        UsageError: if no source is named.
         FileNotFoundError: if a source does not exist.
-        ValueError: if there is none.
+        ValueError: if the sources have no MIDI files.
     """
     from partimento.corpus.files import walk
 
     found: list[Path] = []
-    for source in sources:
+    for source in some_files(sources):
         if source.is_dir():
             found += [Path(location) for _, location in walk(source)]
         elif source.exists():
@@ -54,5 +96,5 @@ def midi_files(sources: Sequence[Path]) -> list[Path]:
         else:
             raise FileNotFoundError(f"{source} does not exist")
     if not found:
-        raise ValueError(f"no MIDI files in {', '.join(map(str, sources)) or 'nothing'}; name files or folders")
+        raise ValueError(f"no MIDI files in {', '.join(map(str, sources))}; name files or folders")
     return found

@@ -16,7 +16,7 @@ from partimento.cli.options import Output
 
 
 def models(json: bool = False) -> int:
-    """List the models that come with the package and those in the local cache.
+    """List the models in the package and in the local cache.
 
     Args:
         json: one JSON line a model.
@@ -39,8 +39,9 @@ def import_(
     licence: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Turn an official Aria checkpoint into a folder of ours, which opens faster and says what it is.
+    """Turn an official Aria checkpoint into a folder of ours.
 
+    Such a folder opens faster and says what it is.
     `load` and every --model also open official folders as they are.
 
     Args:
@@ -58,14 +59,19 @@ def import_(
 
 
 def doctor() -> int:
-    """Say which versions, devices and outside programs this machine has, and what is missing for what."""
+    """Say what this machine has, and what is missing for what."""
     import torch
+
+    from partimento import compiled
 
     version = importlib.metadata.version("partimento")
     print(f"partimento {version}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "numpy", "symusic", "pyarrow", "lancedb", "safetensors", "huggingface_hub"):
         print(f"  {name:<16} {importlib.metadata.version(name)}")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    print(
+        f"  C kernels        {'in use' if compiled.library else 'none: reading and tokenizing take numpy, more slowly'}"
+    )
     print(f"  CPU threads      {torch.get_num_threads()}")
     print(f"  CUDA device      {device}")
     for program, purpose in (("fluidsynth", "listen --render"), ("chromium", "the browser tests")):

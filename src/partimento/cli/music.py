@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from partimento.cli.messages import failures, midi_files, refuse_existing, say
+from partimento.cli.messages import failures, make_room, midi_files, say
 from partimento.cli.options import DEFAULT_MODEL, Device, Files, Model, Output
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def continue_(
     /,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT.mid")] = None,
     seconds: float = 30.0,
-    prompt_seconds: float | None = 15.0,
+    prompt_seconds: float = 15.0,
     whole_prompt: bool = False,
     variations: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1,
     temperature: float = 0.95,
@@ -36,9 +36,10 @@ def continue_(
     device: Device = "auto",
     overwrite: bool = False,
 ) -> int:
-    """Continue a piano piece: the model hears the beginning of a file and plays on.
+    """Continue a piano piece: a model hears it and plays on.
 
-    The same seed gives the same notes. With several variations the files are numbered: OUT-1.mid, OUT-2.mid, ...
+    It hears the first 15 seconds unless told otherwise. The same seed gives the same notes. With several variations the
+    files are numbered: OUT-1.mid, OUT-2.mid, ...
 
     Args:
         prompt: MIDI file; instruments other than piano are left out with a notice.
@@ -60,15 +61,13 @@ def continue_(
         device: where it computes.
         overwrite: replace files that exist.
     """
-    from partimento.generate.continuation import continue_notes
     from partimento.generate.options import ContinueOptions
-    from partimento.midi import read_midi, write_midi
-    from partimento.model import load
+    from partimento.midi import MidiError, read_midi, write_midi
 
     output = output or prompt.with_name(f"{prompt.stem}-continued.mid")
     outputs = [output] if variations == 1 else [_numbered(output, k + 1) for k in range(variations)]
     for path in [*outputs, *([page] if page else [])]:
-        refuse_existing(path, overwrite)
+        make_room(path, overwrite)
     options = ContinueOptions(
         prompt_seconds=None if whole_prompt else prompt_seconds,
         seconds=seconds,
@@ -81,11 +80,17 @@ def continue_(
         end=end,
         seed=seed,
     )
-    notes = read_midi(prompt)
+    try:
+        notes = read_midi(prompt)
+    except MidiError as error:
+        raise MidiError(f"{prompt}: {error}") from None
+
+    from partimento.generate.continuation import continue_notes  # torch, now that everything has been looked at
+    from partimento.model import load
+
     player = load(model, device)
     takes = continue_notes(player.network, player.tokenizer, notes, options)
     for path, take in zip(outputs, takes, strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_midi(take.new_notes if only_new else take.notes, path)
         print(path)
     say(f"seed {takes[0].seed}, {sum(len(take.new_notes) for take in takes):,} new notes")
@@ -123,7 +128,9 @@ def listen(
     render: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """One HTML page with piano rolls that play; it needs no network and nothing beside it.
+    """Write one HTML page with piano rolls that play.
+
+    The page needs no network and nothing beside it.
 
     Args:
         files: MIDI files, and folders, walked.
@@ -136,7 +143,7 @@ def listen(
     from partimento.report.listen import Take, write_page
     from partimento.report.render import find_fluidsynth, find_soundfont, render_audio
 
-    refuse_existing(output, overwrite)
+    make_room(output, overwrite)
     if render:
         find_fluidsynth()
         find_soundfont()
@@ -147,7 +154,6 @@ def listen(
         except (MidiError, OSError) as error:
             failed.append((str(path), str(error)))
     if takes:
-        output.parent.mkdir(parents=True, exist_ok=True)
         write_page(takes, output, title or "Partimento", render_audio if render else None)
         print(output)
     return failures(failed)

@@ -7,9 +7,30 @@ from typing import Annotated
 
 import tyro
 
-Files = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE|FOLDER...")]
+from partimento.cli.messages import UsageError
+
+Files = Annotated[
+    tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE|FOLDER...", help_behavior_hint="(one or more)")
+]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Model = Annotated[str, tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/REPO")]
 Device = Annotated[str, tyro.conf.arg(metavar="auto|cpu|cuda|mps")]
 Jobs = Annotated[int | None, tyro.conf.arg(aliases=["-j"], metavar="N")]
+LabelFrom = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=LEVEL...", help_behavior_hint="(default: none)")]
+
 DEFAULT_MODEL = "piano-small"
+
+
+def label_levels(pairs: tuple[str, ...]) -> dict[str, int]:
+    """{"composer": 1} from ("composer=1",).
+
+    Raises:
+        UsageError: if a pair is not a name and a whole number.
+    """
+    levels = {}
+    for pair in pairs:
+        name, _, level = pair.partition("=")
+        if not name or not level.isdigit():
+            raise UsageError(f"--label-from {pair}: write NAME=LEVEL, for example composer=1")
+        levels[name] = int(level)
+    return levels

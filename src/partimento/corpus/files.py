@@ -67,17 +67,18 @@ def walk(root: str | Path) -> Iterator[tuple[str, str]]:
             continue
         walked.add((about.st_dev, about.st_ino))
         folders.sort()
+        inside = os.path.relpath(folder, root)
         for name in sorted(files):
             if name.lower().endswith(SUFFIXES):
                 location = os.path.join(folder, name)  # noqa: PTH118 (a million times)
-                yield os.path.relpath(location, root), location
+                yield name if inside == os.curdir else f"{inside}{os.sep}{name}", location
     for location in closed:
         yield os.path.relpath(location, root), location
 
 
 def _source(path: str, inner: str, location: str) -> Source:
     try:
-        about = Path(location).stat()
+        about = os.stat(location)  # noqa: PTH116 (a million times)
     except OSError:  # a link to nothing: it is rejected with its reason when it is read
         return Source(path, inner, location, -1, -1)
     return Source(path, inner, location, about.st_size, about.st_mtime_ns)

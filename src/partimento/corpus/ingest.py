@@ -271,16 +271,17 @@ def read_piece(file: Source, limits: Limits) -> Piece | Failure:
     try:
         data = read_bytes(file.location)
         notes = read_midi(data)
-        _check(notes, limits)
+        seconds = notes.seconds
+        _check(notes, seconds, limits)
     except MidiError as error:
         return Failure(str(error))
-    return Piece(file.path, hashlib.sha256(data).hexdigest(), notes.seconds, {}, notes)
+    return Piece(file.path, hashlib.sha256(data).hexdigest(), seconds, {}, notes)
 
 
-def _check(notes: Notes, limits: Limits) -> None:
+def _check(notes: Notes, seconds: float, limits: Limits) -> None:
     if len(notes) > limits.max_notes:
         raise MidiError(f"{len(notes):,} notes; the limit is {limits.max_notes:,} (--max-notes)")
-    if notes.seconds > limits.max_silence_s and (silence := notes.longest_silence_s) > limits.max_silence_s:
+    if seconds > limits.max_silence_s and (silence := notes.longest_silence_s) > limits.max_silence_s:
         raise MidiError(f"a silence of {silence:,.0f} s; the limit is {limits.max_silence_s:,.0f} s (--max-silence-s)")
 
 

@@ -75,6 +75,10 @@ def _compiled_flex() -> Callable[..., Tensor]:
 
 def _by_flex(documents: Tensor) -> Attend:
     mask = block_mask(documents)
+    if torch.compiler.is_compiling():  # the compiler of the whole network takes flex attention along
+        from torch.nn.attention.flex_attention import flex_attention
+
+        return lambda q, k, v: flex_attention(q, k, v, block_mask=mask)
     return lambda q, k, v: _compiled_flex()(q, k, v, block_mask=mask)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from partimento.midi import to_score
+from partimento.midi import to_bytes
 from partimento.notes import Notes
 from partimento.report.heard import heard
 from partimento.report.instruments import parts
@@ -139,7 +139,7 @@ def _take_data(take: Take, file_name: str) -> dict[str, object]:
         "seconds": round(end_s, 3),
         "prompt": None if prompt_s is None else round(prompt_s, 3),
         "file": file_name,
-        "midi": base64.b64encode(to_score(notes).dumps_midi()).decode(),
+        "midi": base64.b64encode(to_bytes(notes)).decode(),
         "parts": [{"name": part.name, "program": part.program, "drum": part.is_drum} for part in its_parts],
         "notes": {name: column.astype(np.int64).tolist() for name, column in columns.items()},
     }

@@ -50,8 +50,8 @@ def small() -> AriaConfig:
             TransformerConfig(width=256, heads=4, layers=5, feedforward=768), vocabulary=2_675, context=1024
         ),
         recipe=Recipe(
-            schedule=ScheduleConfig(steps=3000, warmup=100, decay_from=0.6, final=0.0),
-            batch=BatchConfig(rows=8, length=1024, micro_rows=4, augment=0.5),
+            schedule=ScheduleConfig(steps=2800, warmup=100, decay_from=0.18, final=0.0),
+            batch=BatchConfig(rows=8, length=1024, micro_rows=4, augment=0.5, augmented_epochs=2),
             optimizer=OptimizerConfig(kind="muon", lr=3e-3, matrix_lr=8e-3),
             share_parts=True,
         ),

@@ -7,11 +7,13 @@ held pedal lengthens the notes. A drum note has no velocity and no duration: it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from partimento.notes import Notes, from_ms, pedal_intervals
+from partimento.tokens import performance_kernel
 from partimento.tokens.vocabulary import (
     DRUM_PITCHES,
     DURATIONS,
@@ -155,20 +157,15 @@ def _end_with_pedal(notes: Notes) -> np.ndarray:
         return end
     held_end = end.copy()
     for track in np.flatnonzero(np.bincount(notes.pedal_track)).tolist():
-        intervals = pedal_intervals(notes, track)
-        if not len(intervals):
+        edges = pedal_intervals(notes, track).reshape(-1)
+        if not len(edges):
             continue
-        mine = notes.track == track
-        whole = bool(mine.all())
-        ends = end if whole else end[mine]
-        # Downs and ups alternate: an odd place among them is inside an interval.
-        edges = intervals.reshape(-1)
-        place = np.searchsorted(edges, ends, side="left")
-        inside = (place % 2 == 1) & (ends < edges[np.minimum(place, len(edges) - 1)])
-        ends = np.where(inside, edges[np.minimum(place, len(edges) - 1)], ends)
-        if whole:
-            return ends
-        held_end[mine] = ends
+        # Downs and ups alternate: before an odd place among them the pedal is down, until the edge at this place.
+        until = np.append(edges, -1)
+        until[::2] = -1
+        mine = ... if track == 0 and len(notes.track_names) == 1 else notes.track == track
+        ends = end[mine]
+        held_end[mine] = np.maximum(ends, until.take(edges.searchsorted(ends)))
     return held_end
 
 
@@ -178,29 +175,45 @@ def ids_from_events(events: Events, vocabulary: Vocabulary = FULL) -> np.ndarray
     if not count:
         return np.array([vocabulary.start, vocabulary.end])
     segment = events.onset_ms // SEGMENT_MS
-    at = segment + np.arange(1, 3 * count + 1, 3)  # place of each note's first token, were there no drums
     note = (events.instrument * PITCHES + events.pitch) * VELOCITIES
-    note += VELOCITY_STEP.take(events.velocity, mode="clip") + vocabulary.note_first
+    note += VELOCITY_STEP.take(events.velocity, mode="clip")
+    note += vocabulary.note_first
     if events.pitch.min() < 0 or events.pitch.max() >= PITCHES:
         note[(events.pitch < 0) | (events.pitch >= PITCHES)] = vocabulary.unknown
+    tokens = np.empty((count, 3), dtype=np.int64)
+    tokens[:, 0] = note
+    tokens[:, 1] = ONSET_STEP.take(events.onset_ms - segment * SEGMENT_MS)
+    tokens[:, 1] += vocabulary.onset_first
+    tokens[:, 2] = DURATION_STEP.take(events.duration_ms, mode="clip")
+    tokens[:, 2] += vocabulary.duration_first
+    # The note before which each <T> stands, and the place there of its first token.
+    first = segment.searchsorted(np.arange(1, int(segment[-1]) + 1))
+    place = 3 * first
     drum = events.instrument == DRUM
-    has_drums = bool(drum.any())
-    if has_drums:
-        at -= np.cumsum(drum) - drum
-        note[drum] = _drum_ids(events.pitch[drum], vocabulary)
-    length = int(at[-1]) + (3 - int(drum[-1])) + 1
-    ids = np.full(length, vocabulary.time_step, dtype=np.int64)
+    body = tokens.reshape(-1)
+    if drum.any():
+        tokens[drum, 0] = _drum_ids(events.pitch[drum], vocabulary)
+        kept = np.ones((count, 3), dtype=bool)
+        kept[drum, 2] = False
+        body = body[kept.reshape(-1)]
+        place -= np.append(0, np.cumsum(drum))[first]
+    is_body = np.ones(len(body) + len(place) + 2, dtype=bool)
+    place += np.arange(1, len(place) + 1)
+    is_body[place] = False
+    is_body[0] = is_body[-1] = False
+    ids = np.full(len(is_body), vocabulary.time_step, dtype=np.int64)
+    ids[is_body] = body
     ids[0], ids[-1] = vocabulary.start, vocabulary.end
-    ids[at] = note
-    at += 1
-    ids[at] = ONSET_STEP.take(events.onset_ms - segment * SEGMENT_MS) + vocabulary.onset_first
-    at += 1
-    duration = DURATION_STEP.take(events.duration_ms, mode="clip") + vocabulary.duration_first
-    if has_drums:
-        ids[at[~drum]] = duration[~drum]
-    else:
-        ids[at] = duration
     return ids
+
+
+@cache
+def _tables(vocabulary: Vocabulary) -> performance_kernel.Tables:
+    """What the kernel has to know of a vocabulary."""
+    steps = (table.ctypes.data for table in (ONSET_STEP, DURATION_STEP, VELOCITY_STEP))
+    first_drum = -1 if vocabulary.drum_first is None else vocabulary.drum_first
+    firsts = (vocabulary.note_first, first_drum, vocabulary.duration_first, vocabulary.onset_first)
+    return performance_kernel.Tables(*steps, *firsts)
 
 
 def _drum_ids(pitch: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
@@ -277,7 +290,9 @@ class PerformanceTokenizer:
             diminish: places <D>, which says that the end is near; none is placed without.
         """
         only = None if self.vocabulary.drums else INSTRUMENTS.index("piano")
-        ids = ids_from_events(events_of(notes, keep_silence, only), self.vocabulary)
+        ids = performance_kernel.encode(notes, instruments_of(notes), only, keep_silence, _tables(self.vocabulary))
+        if ids is None:
+            ids = ids_from_events(events_of(notes, keep_silence, only), self.vocabulary)
         return ids if diminish is None else with_diminish(ids, diminish, self.vocabulary)
 
     def decode(self, ids: ArrayLike) -> Notes:

@@ -32,13 +32,23 @@ class PackedBatches:
         encode: ids of a piece; draws its augmentation from the generator it is given.
         length: tokens a row, without the one that is only predicted.
         seed: decides order and augmentation.
+        augmented_epochs: from this epoch on pieces are not augmented; None is never.
     """
 
-    def __init__(self, pieces: int, encode: Encode, length: int, seed: int, position: Position | None = None) -> None:
+    def __init__(
+        self,
+        pieces: int,
+        encode: Encode,
+        length: int,
+        seed: int,
+        position: Position | None = None,
+        augmented_epochs: int | None = None,
+    ) -> None:
         if not pieces:
             raise ValueError("no pieces to train on: the corpus, or the part of it that was selected, is empty")
         self.pieces, self.encode, self.length, self.seed = pieces, encode, length, seed
         self.position = position or Position()
+        self.augmented_epochs = augmented_epochs
         self._cached: tuple[tuple[int, int], np.ndarray] = ((-1, -1), np.empty(0))
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
 
@@ -87,7 +97,8 @@ class PackedBatches:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.pieces)
                 self._order = (epoch, order)
             index = int(self._order[1][place])
-            generator = np.random.default_rng((self.seed, epoch, index))
+            plain = self.augmented_epochs is not None and epoch >= self.augmented_epochs
+            generator = None if plain else np.random.default_rng((self.seed, epoch, index))
             self._cached = ((epoch, place), self.encode(index, generator))
         return self._cached[1]
 

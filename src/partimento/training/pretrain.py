@@ -80,6 +80,7 @@ def pretrain(
             lambda index, generator: encode(train_pieces[index], generator),
             recipe.batch.length,
             recipe.seed,
+            augmented_epochs=recipe.batch.augmented_epochs,
         ),
         validation=validation_rows(valid_pieces, encode, recipe.batch.length, recipe.watch.validate_rows),
         recipe=recipe,
