@@ -26,12 +26,14 @@ bench: .venv/installed-bench
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
 
-.venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
+KERNELS := hatch_build.py $(shell find src -name '*.c')
+
+.venv/installed: pyproject.toml constraints.txt $(KERNELS) | .venv/bin/pip
 	@echo "installing partimento into .venv"
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
+.venv/installed-dev: pyproject.toml constraints.txt $(KERNELS) | .venv/bin/pip
 	@echo "installing partimento and its development tools into .venv"
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch .venv/installed $@

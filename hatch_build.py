@@ -11,7 +11,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ("src/partimento/midi_kernel.c", "src/partimento/tokens/performance_kernel.c")
+SOURCES = ("src/partimento/midi/kernel.c", "src/partimento/tokens/performance_kernel.c")
 LIBRARY = "src/partimento/libpartimento.so"  # git-ignored, so it gets into a wheel only as an artifact named here
 
 

@@ -64,7 +64,7 @@ def table(take: Continuation) -> list[str]:
 
 
 def counts(notes: Notes, seconds: float, heard: Notes) -> list[str]:
-    """Density, range, loudness, the longest gap between onsets, and the share of notes in the prompt's pitch classes."""
+    """Density, range, loudness, the longest gap between onsets, the share of notes in the pitch classes of `heard`."""
     if not len(notes):
         return ["0", "-", "-", f"{seconds:.1f}", "-"]
     onsets = notes.seconds_at(notes.onset)

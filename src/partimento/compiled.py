@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 LIBRARY = Path(__file__).with_name("libpartimento.so")
-INTERFACE = 2  # as in midi_kernel.c: raised with every change of what a kernel takes or gives
+INTERFACE = 2  # as in midi/kernel.c: raised with every change of what a kernel takes or gives
 
 
 def _open() -> ctypes.CDLL | None:

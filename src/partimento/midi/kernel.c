@@ -1,6 +1,6 @@
 /* A MIDI file to sorted notes, pedal and marks in one walk over its bytes.
  *
- * midi_events.py, pairing.py and midi_notes.py say the same in numpy and are what this is tested against. Whatever is
+ * events.py, pairing.py and assembly.py say the same in numpy and are what this is tested against. Whatever is
  * damaged or merely rare is refused here, and they read the file or name the reason. A sound file is walked as the
  * standard describes it. All memory comes from the caller; nothing is kept between calls.
  */

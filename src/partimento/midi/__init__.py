@@ -1,6 +1,6 @@
 """MIDI files in and out. They are written through symusic.
 
-They are read by `midi_kernel`, or, where there is none and where a file is damaged or odd, by `midi_events`. That is
+They are read by `midi.kernel`, or, where there is none and where a file is damaged or odd, by `midi.events`. That is
 because which note-off ends which note, the order of the notes and the channels, all needed for exact tokens, cannot be
 had from what symusic reads.
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from symusic.core import ControlChangeTickList, NoteTickList, ScoreTick, TempoTickList, TimeSignatureTickList, TrackTick
 
-from partimento import midi_kernel
-from partimento.midi_events import META, PORT, MidiError, read_events, track_chunks
-from partimento.midi_notes import notes_from_events, notes_from_found
+from partimento.midi import kernel
+from partimento.midi.assembly import notes_from_events, notes_from_found
+from partimento.midi.events import META, PORT, MidiError, read_events, track_chunks
 from partimento.notes import Notes
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -33,7 +33,7 @@ def read_midi(source: str | Path | bytes) -> Notes:
     data = source if isinstance(source, bytes) else read_bytes(source)
     _check_header(data)
     ticks_per_quarter = int.from_bytes(data[12:14], "big")
-    if found := midi_kernel.read(data):
+    if found := kernel.read(data):
         return notes_from_found(found, data, ticks_per_quarter)
     return notes_from_events(read_events(data), ticks_per_quarter)
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partimento.pairing import pair_notes
+from partimento.midi.pairing import pair_notes
 
 
 def by_the_rule(tick: list[int], key: list[int], is_on: list[bool]) -> set[tuple[int, int]]:

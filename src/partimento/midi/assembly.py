@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partimento.midi_events import KEY, METRE, NAME, PORT, TEMPO, MidiError, MidiEvents
-from partimento.midi_kernel import PROGRAM, TRACK, Found
+from partimento.midi.events import KEY, METRE, NAME, PORT, TEMPO, MidiError, MidiEvents
+from partimento.midi.kernel import PROGRAM, TRACK, Found
+from partimento.midi.pairing import pair_notes
 from partimento.notes import DEFAULT_TEMPO_US, Notes
-from partimento.pairing import pair_notes
 
 DRUM_CHANNEL = 9
 NOTE, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0  # a note-off is 0x80, so 0x80 under the mask 0xE0 is either

@@ -11,7 +11,7 @@ import pytest
 import raw_midi
 
 from partimento.midi import read_midi, to_bytes
-from partimento.midi_events import MidiError, read_events
+from partimento.midi.events import MidiError, read_events
 from partimento.notes import Notes
 
 

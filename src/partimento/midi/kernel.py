@@ -13,7 +13,7 @@ PROGRAM, TRACK = 0x100, 0x101  # types of marks beside those of meta events
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a file says, as midi_kernel.c leaves it.
+    """What a file says, as kernel.c leaves it.
 
     Args:
         columns: (6, N) int32 onset, duration, pitch, velocity, program and track of each note, in their final order.

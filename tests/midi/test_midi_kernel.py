@@ -20,11 +20,11 @@ from corpus.test_mutations import COUNT, mutate, sound_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partimento import compiled, midi_kernel
-from partimento.midi import MidiError, read_midi
+from partimento import compiled
+from partimento.midi import MidiError, kernel, read_midi
 from partimento.notes import Notes
 
-kernel = pytest.mark.skipif(compiled.library is None, reason="the C kernels are not compiled here, or set aside")
+compiled_here = pytest.mark.skipif(compiled.library is None, reason="the C kernels are not compiled here, or set aside")
 
 
 def outcome(data: bytes, monkeypatch: pytest.MonkeyPatch, by_numpy: bool) -> Notes | str:
@@ -52,18 +52,18 @@ def assert_same(data: bytes, monkeypatch: pytest.MonkeyPatch) -> Notes | str:
     return reference
 
 
-@kernel
+@compiled_here
 def test_example_files(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = [
         path.read_bytes() for path in files("partimento").joinpath("examples").iterdir() if path.name[-4:] == ".mid"
     ]
     assert examples
     for data in examples:
-        assert midi_kernel.read(data) is not None
+        assert kernel.read(data) is not None
         assert_same(data, monkeypatch)
 
 
-@kernel
+@compiled_here
 @pytest.mark.shared
 def test_conformance_files(shared: Path, raw: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with gzip.open(shared / "conformance" / "tokens.json.gz", "rt", encoding="utf-8") as file:
@@ -71,11 +71,11 @@ def test_conformance_files(shared: Path, raw: Callable[[str], Path], monkeypatch
     assert len(paths) == 48
     for data_set, rest in paths:
         data = (raw(data_set) / rest).read_bytes()
-        assert midi_kernel.read(data) is not None
+        assert kernel.read(data) is not None
         assert_same(data, monkeypatch)
 
 
-@kernel
+@compiled_here
 @pytest.mark.parametrize("name", raw_midi.BAD)
 def test_bad_files_have_the_reason_that_numpy_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(assert_same(raw_midi.BAD[name][0], monkeypatch), str)
@@ -106,7 +106,7 @@ OTHERS = st.sampled_from(
 EVENTS = st.lists(st.tuples(DELTAS, st.one_of(NOTES, NOTES, NOTES, RUNNING, PEDALS, OTHERS)), max_size=25)
 
 
-@kernel
+@compiled_here
 @settings(max_examples=300, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=3))
 def test_made_up_files(tracks: list[list[tuple[bytes, bytes]]]) -> None:
@@ -115,7 +115,7 @@ def test_made_up_files(tracks: list[list[tuple[bytes, bytes]]]) -> None:
         assert_same(raw_midi.midi(*chunks), monkeypatch)
 
 
-@kernel
+@compiled_here
 @pytest.mark.timeout(max(300, COUNT // 20))
 def test_damaged_files(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(20260202)
@@ -124,7 +124,7 @@ def test_damaged_files(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_same(mutate(rng.choice(sound), rng), monkeypatch)
 
 
-@kernel
+@compiled_here
 def test_long_notes_and_many_tracks_are_sorted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(3)
     chunks = []
@@ -136,14 +136,14 @@ def test_long_notes_and_many_tracks_are_sorted_alike(monkeypatch: pytest.MonkeyP
             events.append(wait + bytes([status, pitch, rng.randrange(1, 128)]))
         chunks.append(raw_midi.track(*events))
     data = raw_midi.midi(*chunks)
-    assert midi_kernel.read(data) is not None
+    assert kernel.read(data) is not None
     assert_same(data, monkeypatch)
 
 
 def test_a_note_on_every_six_bytes_and_more_is_left_to_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     """One end for hundreds of beginnings: more notes than the kernel's buffer is laid out for."""
     track = raw_midi.track(b"\x00\x90\x3c\x40", b"\x00\x3c\x40" * 900, b"\x01\x3c\x00")
-    assert midi_kernel.read(raw_midi.midi(track)) is None
+    assert kernel.read(raw_midi.midi(track)) is None
     assert len(assert_same(raw_midi.midi(track), monkeypatch)) == 901
 
 
