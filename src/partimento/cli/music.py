@@ -94,6 +94,8 @@ def continue_(
         write_midi(take.new_notes if only_new else take.notes, path)
         print(path)
     say(f"seed {takes[0].seed}, {sum(len(take.new_notes) for take in takes):,} new notes")
+    if not all(len(take.new_notes) for take in takes):
+        say("where there are no new notes, the model chose silence: try another --seed, or --time-step-penalty 1")
     if page:
         from partimento.report.listen import write_page
 
