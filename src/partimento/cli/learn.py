@@ -118,6 +118,7 @@ def _sampler(corpus: Corpus, network: DecoderConfig) -> Callable[[nn.Module, Pat
     from partimento.generate.continuation import continue_notes
     from partimento.generate.options import ContinueOptions
     from partimento.midi import write_midi
+    from partimento.networks.decoder import Decoder
     from partimento.tokens.performance import PerformanceTokenizer
     from partimento.tokens.vocabulary import vocabulary_of_size
     from partimento.training.pretrain import sides
@@ -126,7 +127,8 @@ def _sampler(corpus: Corpus, network: DecoderConfig) -> Callable[[nn.Module, Pat
     tokenizer = PerformanceTokenizer(vocabulary_of_size(network.vocabulary))
 
     def sample(trained: nn.Module, path: Path) -> None:
-        take = continue_notes(trained, tokenizer, prompt, ContinueOptions(seconds=20.0, seed=0))[0]  # type: ignore[arg-type]
+        assert isinstance(trained, Decoder)
+        take = continue_notes(trained, tokenizer, prompt, ContinueOptions(seconds=20.0, seed=0))[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_midi(take.notes, path.with_suffix(".mid"))
 
