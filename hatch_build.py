@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.tags import platform_tags
 
 SOURCES = ("src/partimento/midi/kernel.c", "src/partimento/tokens/performance_kernel.c")
 LIBRARY = "src/partimento/libpartimento.so"  # git-ignored, so it gets into a wheel only as an artifact named here
@@ -29,7 +30,12 @@ class KernelBuildHook(BuildHookInterface):
             return
         build_data["artifacts"].append(LIBRARY)
         build_data["pure_python"] = False
-        build_data["infer_tag"] = True
+        build_data["tag"] = f"py3-none-{platform_of_wheel()}"  # the library is called through ctypes: any Python 3
+
+
+def platform_of_wheel() -> str:
+    """The platform tag of what is compiled here, such as linux_x86_64; manylinux is not ours to claim."""
+    return next(tag for tag in platform_tags() if not tag.startswith(("manylinux", "musllinux")))
 
 
 def compile_library(sources: list[Path], library: Path) -> str:

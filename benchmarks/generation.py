@@ -18,8 +18,9 @@ from statistics import median
 
 import numpy as np
 import torch
+from llama import llama_of
 from table import write_table
-from transformers import LlamaConfig, LlamaForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers import LlamaForCausalLM, StoppingCriteria, StoppingCriteriaList
 
 from partimento.generate.grammar import Cursor, Grammar
 from partimento.generate.options import ContinueOptions
@@ -120,23 +121,9 @@ def measure(name: str, config: DecoderConfig, rows: int, new: int, repeats: int)
     piece = read_midi(files("partimento.examples").joinpath("bach-prelude-c-major-bwv-846.mid").read_bytes())
     ids = [*tokenizer.prefix(piece), *tokenizer.encode(piece).tolist()][:PROMPT_TOKENS]
     assert len(ids) == PROMPT_TOKENS, len(ids)
-    sizes = config.transformer
     network = Decoder(config)
     network.initialise()
-    llama = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=config.vocabulary,
-            hidden_size=sizes.width,
-            intermediate_size=sizes.feedforward,
-            num_hidden_layers=sizes.layers,
-            num_attention_heads=sizes.heads,
-            max_position_embeddings=config.context,
-            tie_word_embeddings=False,
-            bos_token_id=0,
-            eos_token_id=1,
-        )
-    ).eval()
-    runs = {"ours": ours(network.eval(), ids), "peer": peer(llama, ids)}
+    runs = {"ours": ours(network.eval(), ids), "peer": peer(llama_of(config).eval(), ids)}
     memory = {who: peak_mb(lambda run=run: run(rows, 8)) for who, run in runs.items()}  # also the warm-up
     times: dict[str, list[tuple[float, float]]] = {who: [] for who in runs}
     for who in chain.from_iterable([*runs] for _ in range(repeats)):

@@ -16,9 +16,9 @@ from statistics import median
 
 import numpy as np
 import torch
+from llama import llama_of
 from table import write_table
 from torch import Tensor, nn
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from partimento.midi import read_midi
 from partimento.networks.decoder import Decoder, DecoderConfig
@@ -91,18 +91,8 @@ def ours(name: str, config: DecoderConfig) -> tuple[nn.Module, Callable[[PackedR
 
 
 def peer(config: DecoderConfig) -> tuple[nn.Module, Callable[[PackedRows], Tensor]]:
-    """A Llama of the same width, layers, heads, feed-forward, vocabulary and context, untied, and its loss."""
-    sizes = config.transformer
-    llama = LlamaConfig(
-        vocab_size=config.vocabulary,
-        hidden_size=sizes.width,
-        intermediate_size=sizes.feedforward,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        max_position_embeddings=config.context,
-        tie_word_embeddings=False,
-    )
-    network = LlamaForCausalLM._from_config(llama, attn_implementation="sdpa")
+    """A Llama of the same size and its loss."""
+    network = llama_of(config)
 
     def loss_of(batch: PackedRows) -> Tensor:
         ids = batch.ids[:, :-1].contiguous()

@@ -1,4 +1,4 @@
-"""Where the data sets and the conformance files are, for the tests that need them; they are skipped elsewhere."""
+"""What some tests need, the data sets, the conformance files and the C kernels: without it they are skipped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from partimento import compiled
 
 SHARED = Path(__file__).parents[2] / "shared"
 RAW = Path(os.environ.get("PARTIMENTO_DATA", Path.home() / ".cache" / "partimento" / "raw"))
@@ -30,3 +32,10 @@ def raw() -> Callable[[str], Path]:
         return RAW / name
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def kernels() -> None:
+    """The test is skipped where the C kernels are not in use."""
+    if compiled.library is None:
+        pytest.skip("the C kernels are not compiled here, or set aside")

@@ -19,18 +19,18 @@ from partimento.checkpoint import CheckpointError, read_config, write_checkpoint
 from partimento.configuration import to_plain
 from partimento.midi import MidiError, write_midi
 from partimento.model import Model, load, pick_device
-from partimento.networks.decoder import Decoder, DecoderConfig
-from partimento.networks.transformer import TransformerConfig
+from partimento.networks.decoder import Decoder, DecoderConfig, Pool
+from partimento.networks.transformer import TransformerConfig, initialise
 from partimento.notes import Notes, from_ms
 from partimento.systems.aria import small
 
 CONTEXT = 64
 
 
-def save(folder: Path, config: DecoderConfig, seed: int = 0) -> Path:
+def save(folder: Path, config: DecoderConfig, seed: int = 0, std: float = 0.02) -> Path:
     torch.manual_seed(seed)
     network = Decoder(config)
-    network.initialise()
+    initialise(network, config.transformer.layers, std)
     facts = {"system": "aria", "network": to_plain(config), "licence": "CC0-1.0", "versions": {"partimento": "0.1.0"}}
     write_checkpoint(folder, network.state_dict(), facts, "# Test\n")
     return folder
@@ -110,6 +110,83 @@ def test_the_same_piece_gives_the_same_vector_alone_and_in_a_batch(
     as_read = model.embed(partimento.read_midi(tmp_path / "a.mid"))
     np.testing.assert_allclose(from_file, np.stack([as_read] * 2), atol=1e-5)
     assert model.embed([]).shape == (0, 32)
+
+
+@pytest.fixture(scope="module", params=["end", "mean"])
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    pool: Pool = request.param
+    config = DecoderConfig(
+        TransformerConfig(16, 2, 2, 32), 2675, context=1024, head="embedding", outputs=24, condition=8, pool=pool
+    )
+    folder = save(tmp_path_factory.mktemp("models") / f"tiny-{pool}", config, std=0.3)  # vectors that differ
+    return load(folder, device="cpu")
+
+
+def window_vectors(model: Model, notes: Notes) -> list[tuple[np.ndarray, int]]:
+    """The slow reference: the vector of each 300 notes, one at a time, and how many notes they are."""
+    found = []
+    for start in range(0, len(notes), 300):
+        part = notes.select(np.arange(start, min(start + 300, len(notes))))
+        with torch.no_grad():
+            outputs = model.network(torch.from_numpy(model.tokenizer.encode(part))[None])[0]  # (T, 24)
+        pooled = outputs[-1] if model.network.config.pool == "end" else outputs.mean(0)  # the head is linear
+        found.append((pooled.numpy(), len(part)))
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 299, 300, 301, 770])
+def test_an_embedding_is_the_normalised_mean_of_windows_by_their_notes(embedder: Model, count: int) -> None:
+    notes = piece(count, seed=count)
+    windows = window_vectors(embedder, notes)
+    assert len(windows) == -(-count // 300)
+    weighted = sum(vector * weight for vector, weight in windows) / count
+    vector = embedder.embed(notes)
+    assert (embedder.is_embedding, embedder.embed_dim) == (True, 24)
+    assert (vector.shape, vector.dtype) == ((24,), np.float32)
+    np.testing.assert_allclose(vector, weighted / np.linalg.norm(weighted), atol=1e-5)
+    as_original = embedder.embed(notes, compatible=True)
+    np.testing.assert_allclose(as_original, np.mean([vector for vector, _ in windows], 0), atol=1e-5, rtol=1e-4)
+    assert abs(np.linalg.norm(as_original) - 1) > 1e-3
+    cosine = float(vector @ as_original / np.linalg.norm(as_original))
+    assert (cosine < 1 - 1e-5) == (count in (301, 770))  # where the last window is shorter
+
+
+def test_embeddings_of_many_are_those_of_each(embedder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "GROUP", 3)
+    pieces = [piece(count, seed) for seed, count in enumerate([320, 1, 60, 650, 5, 300, 33, 90])]
+    for compatible in (False, True):
+        alone = np.stack([embedder.embed(notes, compatible) for notes in pieces])
+        assert np.abs(np.diff(alone, axis=0)).max(1).min() > 1e-2
+        np.testing.assert_allclose(embedder.embed(pieces, compatible), alone, atol=1e-5, rtol=1e-4)
+        np.testing.assert_allclose(embedder.embed(pieces[::-1], compatible)[::-1], alone, atol=1e-5, rtol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(embedder.embed(pieces), axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(embedder.embed_notes(pieces), embedder.embed(pieces))
+
+
+def test_an_embedding_leaves_other_instruments_out_before_it_counts_notes(
+    embedder: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    piano, strings = piece(310, seed=4), piece(200, seed=5, program=48)
+    onset, duration, pitch, velocity = (
+        np.concatenate([getattr(piano, c), getattr(strings, c)]) for c in ("onset", "duration", "pitch", "velocity")
+    )
+    both = from_ms(onset, duration, pitch, velocity, program=np.repeat([0, 48], [310, 200]))
+    model_module._say_once.cache_clear()
+    with caplog.at_level(logging.WARNING, "partimento"):
+        np.testing.assert_allclose(embedder.embed(both), embedder.embed(piano), atol=1e-5)
+    assert [record.message for record in caplog.records] == ["notes of other instruments than piano are left out"]
+    with pytest.raises(MidiError, match=r"none of its 200 notes is piano; tiny-.* reads"):
+        embedder.embed(strings)
+
+
+def test_a_language_model_has_compatible_vectors_too(model: Model) -> None:
+    """All windows of its context weigh the same, and the vector keeps its length."""
+    notes = piece(50, seed=1)
+    ids = torch.from_numpy(model.tokenizer.encode(notes))
+    with torch.no_grad():
+        means = [model.network.hidden(window[None])[0].mean(0) for window in ids.split(CONTEXT)]
+    assert len(means) > 2
+    np.testing.assert_allclose(model.embed(notes, compatible=True), torch.stack(means).mean(0).numpy(), atol=1e-5)
 
 
 def test_no_batch_is_larger_than_allowed(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,20 +16,22 @@ import torch
 from torch import Tensor
 
 from partimento.checkpoint import CONFIG, CheckpointError, check_shapes, read_config, read_shapes, read_state
-from partimento.configuration import from_plain
 from partimento.hub import resolve
 from partimento.midi import MidiError, read_midi
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.networks.unfilled import unfilled
 from partimento.notes import Notes
+from partimento.systems.aria import network_of
 from partimento.systems.aria_official import is_official, open_official, shapes_of
 from partimento.tokens.performance import PerformanceTokenizer
+from partimento.tokens.slices import windows
 from partimento.tokens.vocabulary import TIME_STEP_MS, vocabulary_of_size
 
-PIANO_PROGRAMS = 8  # General MIDI's piano family is 0-7
 GROUP = 64  # pieces whose windows are sorted and batched together
 BATCH_TOKENS = 2048  # most positions, padding included, that go through the network at once: what a CPU's cache holds
 GPU_BATCH_TOKENS = 32768
+
+Window = tuple[np.ndarray, int]  # ids (T,), weight
 
 logger = logging.getLogger("partimento")
 
@@ -59,9 +61,20 @@ class Model:
             return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
     @property
+    def title(self) -> str:
+        """The name that its makers gave it, wherever it was loaded from."""
+        return str(self.config.get("name") or self.name)
+
+    @property
     def embed_dim(self) -> int:
         """Features of the vectors that `embed` gives."""
-        return self.network.config.transformer.width
+        config = self.network.config
+        return config.outputs or 0 if self.is_embedding else config.transformer.width
+
+    @property
+    def is_embedding(self) -> bool:
+        """Whether it was made to embed; a language model embeds too, but not as well."""
+        return self.network.config.head == "embedding"
 
     @property
     def context(self) -> int:
@@ -77,78 +90,91 @@ class Model:
     def device(self) -> torch.device:
         return self.network.embedding.weight.device
 
-    def embed(self, music: str | Path | Notes | Iterable[str | Path | Notes]) -> np.ndarray:
-        """One vector of length 1 for each piece: (D,) float32 for a path or Notes, (N, D) for several.
+    def embed(self, music: str | Path | Notes | Iterable[str | Path | Notes], compatible: bool = False) -> np.ndarray:
+        """One vector for each piece: (D,) float32 for a path or Notes, (N, D) for several.
 
-        The vector is the mean of the hidden states at all tokens of the piece, whatever head the network has, divided
-        by its Euclidean norm: the dot product of two vectors is their cosine similarity. A piece longer than the
-        context is read in windows that follow each other. The same piece gives the same vector alone and among others,
-        to rounding. Memory does not grow with the number or the length of the pieces, but for the vectors and the ids
-        of 64 pieces. Notes of other instruments than piano are left out.
+        An embedding model reads a piece in windows of 300 notes; the vector is the mean of theirs, weighted by their
+        notes. A language model's vector is the mean of the hidden states at all tokens, read in windows of its context.
+        It is divided by its Euclidean norm: the dot product of two vectors is their cosine similarity. The same piece
+        gives the same vector alone and among others, to rounding. Memory does not grow with the number or the length
+        of the pieces, but for the vectors and the ids of 64 pieces. Notes of other instruments than piano are left out.
+
+        Args:
+            compatible: as the original program computes it: all windows weigh the same, however short the last one is,
+                and the vector keeps its length.
 
         Raises:
             MidiError: if a file cannot be read or has no piano notes; the message names it.
             OSError: if a path cannot be read.
         """
         if isinstance(music, str | Path | Notes):
-            return self.embed([music])[0]
+            return self.embed([music], compatible)[0]
         pieces = iter(music)
         vectors = [np.zeros((0, self.embed_dim), dtype=np.float32)]
         while group := list(islice(pieces, GROUP)):
-            vectors.append(self.embed_ids([self._ids_of(piece) for piece in group]))
+            vectors.append(self._embed_windows([self._windows_of(piece) for piece in group], compatible))
         return np.concatenate(vectors)
 
     def embed_notes(self, pieces: Sequence[Notes]) -> np.ndarray:
         """(N, D) float32 vectors of pieces, as `embed`."""
         return self.embed(pieces)
 
-    def piano_ids(self, notes: Notes) -> np.ndarray:
-        """(T,) int64 ids of the piano notes of a piece, from <S> to <E>; other instruments are left out.
+    def windows(self, notes: Notes) -> list[Window]:
+        """A piece as the sequences that the network reads, with their weights in its vector.
 
         Raises:
             MidiError: if there are no piano notes.
         """
-        piano = ~notes.is_drum & (notes.program < PIANO_PROGRAMS)
-        if not piano.any():
+        piano = notes.piano()
+        if not len(piano):
             raise MidiError(
                 f"none of its {len(notes):,} notes is piano; {self.name} reads General MIDI programs 0-7 alone"
             )
-        if not piano.all():
+        if len(piano) < len(notes):
             _say_once("notes of other instruments than piano are left out")
-            notes = notes.select(piano)
-        return self.tokenizer.encode(notes)
+        if self.is_embedding:
+            return windows(self.tokenizer, piano, self.context)
+        ids = self.tokenizer.encode(piano)
+        cuts = (ids[start : start + self.context] for start in range(0, len(ids), self.context))
+        return [(cut, len(cut)) for cut in cuts]
 
-    def embed_ids(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
-        """(N, D) float32 vectors of pieces given as ids (T,), as `embed`."""
-        cuts = [(piece, start) for piece, ids in enumerate(pieces) for start in range(0, len(ids), self.context)]
-        windows = [pieces[piece][start : start + self.context] for piece, start in cuts]
-        sums = np.zeros((len(pieces), self.embed_dim))
-        most = BATCH_TOKENS if self.device.type == "cpu" else GPU_BATCH_TOKENS
-        for batch in _batches([len(window) for window in windows], most):
-            for row, total in zip(batch, self._hidden_sums([windows[i] for i in batch]), strict=True):
-                sums[cuts[row][0]] += total
-        # the mean's division by the number of tokens cancels in the normalisation
-        norm = np.linalg.norm(sums, axis=1, keepdims=True)
-        return (sums / np.maximum(norm, np.finfo(np.float32).tiny)).astype(np.float32)
-
-    def _ids_of(self, piece: str | Path | Notes) -> np.ndarray:
+    def _windows_of(self, piece: str | Path | Notes) -> list[Window]:
         if isinstance(piece, Notes):
-            return self.piano_ids(piece)
+            return self.windows(piece)
         try:
-            return self.piano_ids(read_midi(piece))
+            return self.windows(read_midi(piece))
         except MidiError as error:
             raise MidiError(f"{piece}: {error}") from None
 
+    def _embed_windows(self, pieces: Sequence[Sequence[Window]], compatible: bool) -> np.ndarray:
+        """(N, D) float32 vectors of pieces, each given as its windows."""
+        flat = [(piece, ids, weight) for piece, cuts in enumerate(pieces) for ids, weight in cuts]
+        sums = np.zeros((len(pieces), self.embed_dim))
+        most = BATCH_TOKENS if self.device.type == "cpu" else GPU_BATCH_TOKENS
+        for batch in _batches([len(ids) for _, ids, _ in flat], most):
+            for row, vector in zip(batch, self._pooled([flat[i][1] for i in batch]), strict=True):
+                piece, _, weight = flat[row]
+                sums[piece] += vector if compatible else vector * weight
+        if compatible:
+            return (sums / np.array([[len(cuts)] for cuts in pieces])).astype(np.float32)
+        # the mean's division by the sum of the weights cancels in the normalisation
+        norm = np.linalg.norm(sums, axis=1, keepdims=True)
+        return (sums / np.maximum(norm, np.finfo(np.float32).tiny)).astype(np.float32)
+
     @torch.inference_mode()
-    def _hidden_sums(self, windows: list[np.ndarray]) -> np.ndarray:
-        """(B, D) float64 sums of the hidden states over each window; the padding after a window changes nothing."""
-        lengths = torch.tensor([len(window) for window in windows])
-        padded = np.full((len(windows), int(lengths.max())), self.tokenizer.vocabulary.pad, dtype=np.int64)
-        for row, window in zip(padded, windows, strict=True):
-            row[: len(window)] = window
-        hidden = self.network.hidden(torch.from_numpy(padded).to(self.device)).float()  # (B, T, D)
-        real = torch.arange(padded.shape[1]) < lengths[:, None]
-        return torch.einsum("btd,bt->bd", hidden, real.to(hidden)).double().cpu().numpy()
+    def _pooled(self, rows: list[np.ndarray]) -> np.ndarray:
+        """(B, D) float64 vectors of sequences; the padding after one changes nothing."""
+        lengths = torch.tensor([len(row) for row in rows])
+        padded = np.full((len(rows), int(lengths.max())), self.tokenizer.vocabulary.pad, dtype=np.int64)
+        for place, row in zip(padded, rows, strict=True):
+            place[: len(row)] = row
+        hidden = self.network.hidden(torch.from_numpy(padded).to(self.device))  # (B, T, D)
+        real = (torch.arange(padded.shape[1]) < lengths[:, None]).to(self.device)
+        if self.is_embedding:
+            pooled = self.network.head(self.network.pool(hidden[real], lengths.to(self.device)))
+        else:
+            pooled = torch.einsum("btd,bt->bd", hidden.float(), real.float()) / lengths[:, None].to(self.device)
+        return pooled.double().cpu().numpy()
 
 
 def _batches(lengths: list[int], most: int) -> Iterator[list[int]]:
@@ -205,7 +231,7 @@ def _own_network(config: dict[str, Any], folder: Path) -> DecoderConfig:
     if config.get("system") != "aria":
         raise CheckpointError(f"{path} is of the system {config.get('system')!r}; this version opens 'aria'")
     try:
-        return from_plain(DecoderConfig, config.get("network"), "network")
+        return network_of(config.get("network"))
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}; it was made by {config.get('versions')}") from None
 

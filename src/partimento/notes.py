@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 DEFAULT_TEMPO_US = 500_000  # 120 quarter notes a minute, what a MIDI file without a tempo means
+PIANO_PROGRAMS = 8  # General MIDI's piano family is 0-7
 PEDAL_DOWN = 64  # controller 64 at or above this value is "on"
 
 
@@ -107,6 +108,11 @@ class Notes:
         """The notes that begin in [start_s, stop_s) seconds, at their own times."""
         seconds = self.seconds_at(self.onset)
         return self.select((seconds >= start_s) & (seconds < stop_s))
+
+    def piano(self) -> Notes:
+        """The notes of the piano family (General MIDI programs 0-7)."""
+        which = ~self.is_drum & (self.program < PIANO_PROGRAMS)
+        return self if which.all() else self.select(which)
 
     def transpose(self, semitones: int) -> Notes:
         """Every pitched note moved by so many semitones; those that would leave 0-127 are dropped, drums stay."""

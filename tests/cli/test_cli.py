@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from partimento.cli import main
 from partimento.configuration import to_plain
 from partimento.examples import example_paths
 from partimento.midi import read_midi
@@ -19,6 +21,7 @@ VERBS = (
     "ingest",
     "tokens",
     "pretrain",
+    "finetune",
     "evaluate",
     "embed",
     "search",
@@ -91,6 +94,8 @@ def test_wrong_usage_is_status_2() -> None:
         (("tokens",), "at least one MIDI file"),
         (("ingest", ".", "-o", "corpus", "--only-labelled"), "--labels"),
         (("ingest", ".", "-o", "corpus", "--label-from", "composer"), "composer=1"),
+        (("ingest", ".", "-o", "corpus", "--jobs", "0"), "--jobs 0: give at least 1 process, or leave it out"),
+        (("embed", ".", "-o", "index", "--jobs", "-2"), "--jobs -2: give at least 1 process"),
     ],
 )
 def test_options_that_lack_something_are_status_2(args: tuple[str, ...], words: str, tmp_path: Path) -> None:
@@ -230,6 +235,64 @@ def test_pretrain_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert "tiny" not in partimento("models").stdout
     index = tmp_path / "index"
     partimento("embed", example_paths()[0], "-o", index, "--model", tmp_path / "run" / "checkpoints" / "best")
+
+
+def here(*args: str | Path) -> object:
+    """Exit status of the command in this process, which costs no start of another."""
+    with pytest.raises(SystemExit) as end:
+        main(list(map(str, args)))
+    return end.value.code
+
+
+def test_finetune_makes_an_embedding_that_other_verbs_take(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here("ingest", *example_paths(), "-o", tmp_path / "corpus", "--jobs", "1") == 0
+    small = ["batch.rows=4", "batch.length=128", "notes=8,30", "outputs=24", "watch.log_every=1", "schedule.steps=4"]
+    run, best = tmp_path / "run", tmp_path / "run" / "checkpoints" / "best"
+    args = ("finetune", "aria", tmp_path / "corpus", "-o", run, "--model", tiny_model, "--threads", "1")
+    about = ("--name", "piano-toy", "--licence", "CC0-1.0", "--data", "ten examples")
+    assert partimento(*args, *about, "--set", *small).stdout.strip() == str(best)
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "hits" in line] == [1, 2, 3, 4]
+    assert "valid_hits" in lines[-1]
+    card = (best / "README.md").read_text()
+    assert all(words in card for words in ("# piano-toy", "license: CC0-1.0", "ten examples", "from `tiny`"))
+    partimento("embed", *example_paths()[:3], "-o", tmp_path / "index", "--model", best)
+    query = example_paths()[1]
+    capsys.readouterr()
+    assert here("search", tmp_path / "index", query, "--model", best, "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["path"] == str(query)
+    assert here(*args, "--set", "tempo=2") == 1
+    assert "no setting 'tempo'" in capsys.readouterr().err
+
+
+def test_compatible_vectors_have_an_index_of_their_own(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from partimento.model import load
+    from partimento.search.index import Index
+
+    paths, model = example_paths()[:2], load(tiny_model)
+    own, original = tmp_path / "own", tmp_path / "original"
+    with_model = ("--model", tiny_model, "--jobs", "1")
+    assert here("embed", *paths, "-o", own, *with_model) == 0
+    assert here("embed", *paths, "-o", original, "--compatible", *with_model) == 0
+    (rows,) = (batch.to_pydict() for batch in Index.open(original).batches(["path", "vector"]))
+    assert set(rows["path"]) == {str(path) for path in paths}
+    for path, vector in zip(rows["path"], rows["vector"], strict=True):
+        np.testing.assert_allclose(vector, model.embed(path, compatible=True), atol=1e-5)
+        assert abs(np.linalg.norm(vector) - 1) > 0.1
+    capsys.readouterr()
+    assert here("embed", *paths, "-o", own, "--compatible", *with_model) == 1
+    assert f"the model {model.hash}, these are of the model {model.hash}-compatible" in capsys.readouterr().err
+    assert here("embed", *paths, "-o", original, *with_model) == 1
+    assert f"the model {model.hash}-compatible, these are of the model {model.hash}:" in capsys.readouterr().err
+    for index in (own, original):
+        assert here("search", index, paths[1], "--json", "--model", tiny_model) == 0
+        hit = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert hit["path"] == str(paths[1])
+        assert hit["score"] > 0.9999
 
 
 def test_demo_ends_with_the_page(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from partimento.corpus.files import find_files
+from partimento.corpus.files import find_files, walk_all
 
 
 def touch(*paths: Path) -> None:
@@ -59,3 +59,15 @@ def test_nothing_found_is_said(tmp_path: Path) -> None:
         find_files([tmp_path])
     with pytest.raises(FileNotFoundError, match="does not exist"):
         find_files([tmp_path / "gone"])
+
+
+def test_a_walk_keeps_the_order_in_which_things_were_named(tmp_path: Path) -> None:
+    touch(tmp_path / "z" / "b.mid", tmp_path / "z" / "a.mid", tmp_path / "a" / "b.mid", tmp_path / "single.dat")
+    sources = [tmp_path / "z", tmp_path / "single.dat", tmp_path / "a", tmp_path / "z" / "b.mid"]
+    assert [(source.name, relative, Path(location)) for source, relative, location in walk_all(sources)] == [
+        ("z", "a.mid", tmp_path / "z" / "a.mid"),
+        ("z", "b.mid", tmp_path / "z" / "b.mid"),
+        ("single.dat", "single.dat", tmp_path / "single.dat"),
+        ("a", "b.mid", tmp_path / "a" / "b.mid"),
+        ("b.mid", "b.mid", tmp_path / "z" / "b.mid"),
+    ]

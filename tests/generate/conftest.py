@@ -16,14 +16,23 @@ from partimento.tokens.vocabulary import PIANO
 
 @pytest.fixture
 def tiny() -> Callable[..., Decoder]:
-    """A function (vocabulary size, context, seed, std) -> decoder of width 32 and 2 layers, 4 heads."""
+    """A function (vocabulary size, context, seed, std, condition) -> decoder of width 32 and 2 layers, 4 heads.
 
-    def build(size: int = PIANO.size, context: int = 4096, seed: int = 0, std: float = 0.2) -> Decoder:
+    The same seed gives the same weights with and without an adapter; the adapter's are strong.
+    """
+
+    def build(
+        size: int = PIANO.size, context: int = 4096, seed: int = 0, std: float = 0.2, condition: int | None = None
+    ) -> Decoder:
+        network = Decoder(DecoderConfig(TransformerConfig(32, 4, 2, 64), size, context, condition=condition))
+        adapter, network.adapter = network.adapter, None
         torch.manual_seed(seed)
-        network = Decoder(DecoderConfig(TransformerConfig(32, 4, 2, 64), size, context))
         network.initialise()
+        network.adapter = adapter
         with torch.no_grad():
             network.head.weight.mul_(std / 0.02)
+            if adapter is not None:
+                adapter.weight.normal_(0, 1.0)
         return network.eval()
 
     return build

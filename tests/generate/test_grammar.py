@@ -112,7 +112,7 @@ def test_no_illegal_id_is_ever_drawn(
     may_end: bool,
 ) -> None:
     vocabulary = VOCABULARIES[name]
-    options = ContinueOptions(temperature, top_k, top_p, min_p, penalty)
+    options = ContinueOptions(temperature, top_k, top_p, min_p, min_p, penalty)
     network, grammar = tiny(vocabulary.size, 256, seed, std), Grammar(vocabulary)
     sampler, rng = Sampler(network, grammar, options), np.random.default_rng(seed)
     cursors, drawn = [Cursor(grammar) for _ in range(3)], [[], [], []]  # type: ignore[var-annotated]

@@ -24,8 +24,6 @@ from partimento import compiled
 from partimento.midi import MidiError, kernel, read_midi
 from partimento.notes import Notes
 
-compiled_here = pytest.mark.skipif(compiled.library is None, reason="the C kernels are not compiled here, or set aside")
-
 
 def outcome(data: bytes, monkeypatch: pytest.MonkeyPatch, by_numpy: bool) -> Notes | str:
     with monkeypatch.context() as patch:
@@ -52,7 +50,7 @@ def assert_same(data: bytes, monkeypatch: pytest.MonkeyPatch) -> Notes | str:
     return reference
 
 
-@compiled_here
+@pytest.mark.usefixtures("kernels")
 def test_example_files(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = [
         path.read_bytes() for path in files("partimento").joinpath("examples").iterdir() if path.name[-4:] == ".mid"
@@ -63,7 +61,7 @@ def test_example_files(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_same(data, monkeypatch)
 
 
-@compiled_here
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.shared
 def test_conformance_files(shared: Path, raw: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with gzip.open(shared / "conformance" / "tokens.json.gz", "rt", encoding="utf-8") as file:
@@ -75,7 +73,7 @@ def test_conformance_files(shared: Path, raw: Callable[[str], Path], monkeypatch
         assert_same(data, monkeypatch)
 
 
-@compiled_here
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("name", raw_midi.BAD)
 def test_bad_files_have_the_reason_that_numpy_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(assert_same(raw_midi.BAD[name][0], monkeypatch), str)
@@ -106,7 +104,7 @@ OTHERS = st.sampled_from(
 EVENTS = st.lists(st.tuples(DELTAS, st.one_of(NOTES, NOTES, NOTES, RUNNING, PEDALS, OTHERS)), max_size=25)
 
 
-@compiled_here
+@pytest.mark.usefixtures("kernels")
 @settings(max_examples=300, deadline=None)
 @given(st.lists(EVENTS, min_size=1, max_size=3))
 def test_made_up_files(tracks: list[list[tuple[bytes, bytes]]]) -> None:
@@ -115,7 +113,7 @@ def test_made_up_files(tracks: list[list[tuple[bytes, bytes]]]) -> None:
         assert_same(raw_midi.midi(*chunks), monkeypatch)
 
 
-@compiled_here
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.timeout(max(300, COUNT // 20))
 def test_damaged_files(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(20260202)
@@ -124,7 +122,7 @@ def test_damaged_files(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_same(mutate(rng.choice(sound), rng), monkeypatch)
 
 
-@compiled_here
+@pytest.mark.usefixtures("kernels")
 def test_long_notes_and_many_tracks_are_sorted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(3)
     chunks = []

@@ -27,9 +27,9 @@ def test_is_the_sum_over_the_pieces_on_their_own() -> None:
     pieces = [batch.ids[row : row + 1, a:b] for row, a, b in spans]
     total = sum(F.cross_entropy(network(p[:, :-1])[0], p[0, 1:], reduction="sum") for p in pieces)
     loss, logs = next_token(network, batch)
-    torch.testing.assert_close(logs["nats_sum"], total)
-    assert logs["tokens"] == 12 + 4 + 7 + 3
-    torch.testing.assert_close(loss, logs["nats_sum"] / (3 * 12))
+    torch.testing.assert_close(logs["loss"], total)
+    assert logs["count"] == 12 + 4 + 7 + 3
+    torch.testing.assert_close(loss, logs["loss"] / (3 * 12))
 
 
 def test_the_mean_of_equal_parts_is_the_whole() -> None:
@@ -45,12 +45,12 @@ def test_document_edges_and_filler_are_never_predicted() -> None:
     changed[2, 4:] = (changed[2, 4:] + 1) % 30  # filler
     changed[1, 12] = (changed[1, 12] + 1) % 30  # the last token of a piece, which is only predicted
     before, after = next_token(network, batch)[1], next_token(network, PackedRows(changed, batch.documents))[1]
-    assert before["nats_sum"] != after["nats_sum"]
+    assert before["loss"] != after["loss"]
     changed[1, 12] = batch.ids[1, 12]
     again = next_token(network, PackedRows(changed, batch.documents))[1]
-    assert again["nats_sum"] == before["nats_sum"]
+    assert again["loss"] == before["loss"]
     first_of_second = batch.ids.clone()
     first_of_second[1, 5] = (first_of_second[1, 5] + 1) % 30
     cut = slice(0, 6)  # where it could only matter as a target
     a, b = (PackedRows(ids[1:2, cut], batch.documents[1:2, cut]) for ids in (batch.ids, first_of_second))
-    assert next_token(network, a)[1]["nats_sum"] == next_token(network, b)[1]["nats_sum"]
+    assert next_token(network, a)[1]["loss"] == next_token(network, b)[1]["loss"]

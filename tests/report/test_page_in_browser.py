@@ -205,6 +205,25 @@ def test_odd_names_are_texts(opened: Callable[..., Any]):
     assert tab.locator("img").count() == 0
 
 
+def test_answers_stay_hidden_until_they_are_asked_for(opened: Callable[..., Any]):
+    pair = [Take(letter, scale(), group="Pair 1", answer=answer) for letter, answer in (("A", ODD), ("B", "a model"))]
+    tab = opened([*pair, Take("Alone", scale()), Take("C", scale(), answer="a third")])
+    assert tab.locator("details").count() == 3  # the pair's, C's, the key
+    assert not tab.get_by_text("a model").first.is_visible()
+    reveal = tab.locator("section summary")
+    reveal.focus()
+    tab.keyboard.press("Space")  # opens, and does not play
+    assert tab.locator("section details").inner_text().splitlines() == ["Reveal", f"A {ODD}", "B a model"]
+    assert state(tab, "playing") is None
+    assert not tab.get_by_text("a third").first.is_visible()
+    reveal.click()
+    assert not tab.get_by_text("a model").first.is_visible()
+    tab.locator(".key summary").click()
+    lines = tab.locator(".key").inner_text().splitlines()
+    assert lines == ["Key to all of them", f"Pair 1, A {ODD}", "Pair 1, B a model", "C a third"]
+    assert tab.locator("img").count() == 0
+
+
 def test_a_piece_without_notes_and_a_phone(opened: Callable[..., Any]):
     empty = np.array([], dtype=np.int32)
     tab = opened([Take("Nothing", from_ms(empty, empty, empty, empty)), Take("Band", band(), prompt_seconds=2)])

@@ -33,7 +33,7 @@ def test_small_tables_are_searched_exactly(tmp_path: Path) -> None:
     vectors = gauss(500) * np.linspace(0.1, 30, 500, dtype=np.float32)[:, None]  # the length must not count
     index = Index.create_or_open(tmp_path / "index", "m1", DIM)
     assert index.add(rows_of(vectors), batch_size=120) == 500
-    for query in gauss(20, seed=1):
+    for query in gauss(20, seed=1):  # the first reads what it shows from the table, the others hold it
         hits = index.search(query, k=15)
         expected = cosines(vectors, query)
         assert [hit.path for hit in hits] == [f"{i}.mid" for i in np.argsort(-expected)[:15]]
@@ -84,6 +84,27 @@ def test_replaced_rows_leave_the_ann_index(tmp_path: Path) -> None:
     hit = index.search(-vectors[5], k=1)[0]
     assert (hit.path, hit.seconds) == ("5.mid", 1.0)
     assert hit.score == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("ann_threshold", [10, 1000])
+def test_every_search_sees_what_others_have_written(tmp_path: Path, ann_threshold: int) -> None:
+    vectors = gauss(300)
+    index = Index.create_or_open(tmp_path, "m1", DIM, ann_threshold)
+    with pytest.raises(ValueError, match="is empty"):
+        index.search(vectors[0])
+    other = Index.open(tmp_path, ann_threshold)
+    other.add(rows_of(vectors[:200]))
+    first = [hit for _ in range(3) for hit in index.search(vectors[7], k=1)]  # the second time from memory
+    assert first == [first[0]] * 3
+    assert (first[0].path, first[0].seconds) == ("7.mid", 7.0)
+    other.add(rows_of(vectors[200:], first=200))
+    assert [index.search(vectors[250], k=1)[0].path for _ in range(3)] == ["250.mid"] * 3
+    other.add([Row("7.mid", "changed", 0.5, vectors[7], {"composer": "Anon."})])
+    for _ in range(3):
+        hit = index.search(vectors[7], k=1)[0]
+        assert (hit.path, hit.seconds, hit.labels) == ("7.mid", 0.5, {"composer": "Anon."})
+    other.tidy()
+    assert [index.search(v, k=1)[0].path for v in vectors[[7, 9, 250]]] == ["7.mid", "9.mid", "250.mid"]
 
 
 def test_adding_again_changes_nothing(tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ from partimento.notes import NOTE_COLUMNS, Notes, from_ms
 from partimento.tokens.performance import PerformanceTokenizer
 from partimento.tokens.vocabulary import FULL, PEDAL, PIANO, Vocabulary
 
-kernel = pytest.mark.skipif(compiled.library is None, reason="the C kernels are not compiled here, or set aside")
-
 
 class Counted:
     """The library, and how often it has made ids rather than leave them to numpy."""
@@ -59,7 +57,7 @@ def plain(notes: Notes) -> Notes:
     )
 
 
-@kernel
+@pytest.mark.usefixtures("kernels")
 @settings(max_examples=150, deadline=None)
 @given(pieces(), st.sampled_from([FULL, PEDAL, PIANO]), st.booleans())
 def test_any_piece(notes: Notes, vocabulary: Vocabulary, keep_silence: bool) -> None:
@@ -67,7 +65,7 @@ def test_any_piece(notes: Notes, vocabulary: Vocabulary, keep_silence: bool) -> 
     assert encode_both(plain(notes), vocabulary, keep_silence) == 1
 
 
-@kernel
+@pytest.mark.usefixtures("kernels")
 def test_long_pieces_with_many_pedals_and_tempos() -> None:
     rng = np.random.default_rng(5)
     count = 4000
@@ -95,7 +93,7 @@ def test_long_pieces_with_many_pedals_and_tempos() -> None:
         assert encode_both(notes) == encode_both(notes, PIANO, keep_silence=True) == 1
 
 
-@kernel
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -111,7 +109,7 @@ def test_what_is_odd_is_left_to_numpy(changed: dict[str, np.ndarray]) -> None:
     assert encode_both(replace(notes, **changed)) == 0
 
 
-@kernel
+@pytest.mark.usefixtures("kernels")
 def test_columns_of_unequal_length_do_not_reach_the_kernel() -> None:
     notes = from_ms(np.array([0, 500]), np.array([480, 480]), np.array([60, 64]), np.array([80, 80]))
     with pytest.raises(ValueError, match="broadcast"):

@@ -48,4 +48,6 @@ def test_alone_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     with join_world("cpu") as world:
         assert world == World(0, 1, torch.device("cpu"))
         assert world.leads
-        assert world.total(1, torch.tensor(2.5)) == [1.0, 2.5]
+        assert world.totals({"a": 1, "b": torch.tensor(2.5)}) == {"a": 1.0, "b": 2.5}
+        assert world.any(True)
+        assert not world.any(False)

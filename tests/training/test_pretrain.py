@@ -22,7 +22,8 @@ from partimento.systems.aria import AriaConfig, small
 from partimento.tokens.performance import PerformanceTokenizer
 from partimento.tokens.vocabulary import vocabulary_of_size
 from partimento.training.distributed import World
-from partimento.training.pretrain import encode_piece, model_card, pretrain, sides
+from partimento.training.pretrain import encode_piece, pretrain, sides
+from partimento.training.saving import model_card
 
 ALONE = World(0, 1, torch.device("cpu"))
 ABOUT = {"name": "tiny", "preset": "small", "data": "the example pieces", "licence": "CC0-1.0"}
@@ -75,7 +76,10 @@ def test_thirty_steps_lower_the_loss_and_the_checkpoint_opens(corpus: Corpus, tm
     assert config["data"] == "the example pieces"
     network = Decoder(tiny().network)
     network.load_state_dict(read_state(folder))  # plain weights, shared parts added up
-    assert f"{state.best:.4f} nats a token" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert f"{state.best:.4f} nats" in card
+    assert "A language model of piano performance" in card
+    assert "`partimento pretrain`." in card
     run_config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert run_config["pieces"]["train"]["count"] == len(sides(corpus)[0]) == 6
 
@@ -115,16 +119,24 @@ def test_sides(corpus: Corpus, tmp_path: Path) -> None:
     train, valid = sides(songs)
     assert sorted(train + valid) == list(range(len(songs)))
     assert not {songs.label("song")[i] for i in train} & {songs.label("song")[i] for i in valid} - {None}
-    with pytest.raises(ValueError, match="has no piece to train on; two pieces at least"):
+    with pytest.raises(ValueError, match="has no piece to train on; pieces of 2 songs at least"):
         sides(make_corpus(tmp_path / "one", lambda i: {}, count=1))
     with pytest.raises(ValueError, match="no piece to validate on; label pieces split=train and split=valid"):
         sides(make_corpus(tmp_path / "unsplit", lambda i: {"split": "train"}))
+    for least in (3, 9):
+        train, valid = sides(make_corpus(tmp_path / f"least {least}", lambda i: {}), least)
+        assert (len(train), len(valid)) == (10 - least, least)
 
 
 def test_the_model_card_says_when_nothing_was_validated() -> None:
     config = {
         "system": "aria",
-        "network": {"transformer": {"layers": 2, "width": 32}, "vocabulary": 2675, "context": 128},
+        "network": {
+            "transformer": {"layers": 2, "width": 32},
+            "vocabulary": 2675,
+            "context": 128,
+            "head": "next_token",
+        },
         "trained": {"step": 3, "tokens": 12, "valid_loss": None},
     }
     assert "best validation loss: not validated" in model_card(config)

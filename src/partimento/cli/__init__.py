@@ -15,20 +15,23 @@ listen to. `partimento VERB --help` tells more; `partimento demo` shows all of i
 
 def verbs() -> dict[str, Callable[..., int | None]]:
     """Every verb by its name, in the order of the help."""
-    from partimento.cli import data, demo, find, learn, models, music
+    from partimento.cli import data, demo, find, label, learn, measure, models, music
 
     return {
         "demo": demo.demo,
         "ingest": data.ingest,
         "tokens": data.tokens,
         "pretrain": learn.pretrain,
-        "evaluate": learn.evaluate,
+        "finetune": learn.finetune,
+        "evaluate": measure.evaluate,
         "embed": find.embed,
         "search": find.search,
+        "label": label.label,
         "continue": music.continue_,
         "listen": music.listen,
         "models": models.models,
         "import": models.import_,
+        "export": models.export,
         "doctor": models.doctor,
     }
 

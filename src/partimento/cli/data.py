@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from partimento.cli.messages import UsageError, failures, midi_files, some_files
-from partimento.cli.options import Files, Jobs, LabelFrom, Output, label_levels
+from partimento.cli.options import Files, Jobs, LabelFrom, Output, label_levels, processes
 
 
 def ingest(
@@ -54,7 +54,7 @@ def ingest(
         key=key,
         only_labelled=only_labelled,
         label_from=label_levels(label_from),
-        jobs=jobs,
+        jobs=processes(jobs),
         limits=Limits(max_notes=max_notes, max_silence_s=max_silence),
         overwrite=overwrite,
     )

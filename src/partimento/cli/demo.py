@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from partimento.cli.messages import failures, say
-from partimento.cli.options import DEFAULT_MODEL, Device, Model
+from partimento.cli.options import DEFAULT_EMBEDDING, DEFAULT_MODEL, Device, Model
 
 CONTINUED = 3  # pieces the page lets one hear continued
 MARK = ".partimento-demo"  # the file by which a folder is known to be a demo's own
@@ -23,6 +23,7 @@ def demo(
     seconds: float = 30.0,
     seed: int = 1,
     model: Model = DEFAULT_MODEL,
+    embedding: Model = DEFAULT_EMBEDDING,
     device: Device = "auto",
 ) -> int:
     """The tour: reads, embeds, searches and continues ten pieces.
@@ -34,7 +35,8 @@ def demo(
         output: folder for the corpus, the index, the continuations and the page; an earlier demo there is replaced.
         seconds: music to add to each of the three pieces.
         seed: a number that names the draw.
-        model: what embeds and continues.
+        model: what continues.
+        embedding: what embeds.
         device: where it computes.
     """
     from partimento.cli.music import continuation_takes
@@ -68,11 +70,12 @@ def demo(
     parameters = sum(p.numel() for p in player.network.parameters())
     _step(2, steps, f"opened {player.name}: {parameters / 1e6:.1f} M parameters on {player.device}")
 
-    vectors = player.embed_notes([piece.notes for piece in pieces])
-    index = Index.create_or_open(output / "index", player.hash, player.embed_dim)
+    embedder = load(embedding, device)
+    vectors = embedder.embed_notes([piece.notes for piece in pieces])
+    index = Index.create_or_open(output / "index", embedder.hash, embedder.embed_dim)
     rows = zip(pieces, vectors, strict=True)
     index.add(Row(piece.path, piece.content_hash, piece.seconds, vector, piece.labels) for piece, vector in rows)
-    _step(3, steps, f"embedded {len(pieces):,} pieces as vectors of {player.embed_dim}")
+    _step(3, steps, f"embedded {len(pieces):,} pieces as vectors of {embedder.embed_dim} with {embedder.name}")
     titles = example_titles() if folder is None else {}
     nearest = {
         piece.path: next((hit for hit in index.search(vector, 2) if hit.path != piece.path), None)

@@ -8,7 +8,17 @@ from typing import Annotated
 import tyro
 
 from partimento.cli.messages import UsageError, failures, say, some_files
-from partimento.cli.options import DEFAULT_MODEL, Device, Files, Jobs, LabelFrom, Model, Output, label_levels
+from partimento.cli.options import (
+    DEFAULT_EMBEDDING,
+    Device,
+    Files,
+    Jobs,
+    LabelFrom,
+    Model,
+    Output,
+    label_levels,
+    processes,
+)
 
 
 def embed(
@@ -18,7 +28,8 @@ def embed(
     labels: Path | None = None,
     key: str = "path",
     label_from: LabelFrom = (),
-    model: Model = DEFAULT_MODEL,
+    model: Model = DEFAULT_EMBEDDING,
+    compatible: bool = False,
     device: Device = "auto",
     jobs: Jobs = None,
 ) -> int:
@@ -34,6 +45,8 @@ def embed(
         key: the CSV's column of paths (relative to the folder) or file names.
         label_from: labels from folder names: composer=1 takes the first folder level.
         model: what embeds.
+        compatible: embed as the original Aria program does: every window of 300 notes weighs the same, however short
+            the last one is, and vectors keep their length. Such vectors have an index of their own.
         device: where it computes.
         jobs: processes that read files; one a core by default.
     """
@@ -42,14 +55,16 @@ def embed(
     from partimento.corpus.files import find_files
     from partimento.corpus.labels import from_folders, join_table, read_table
     from partimento.model import load
-    from partimento.search.embedding import embed_files
+    from partimento.search.embedding import Compatible, embed_files
     from partimento.search.index import Index
 
+    jobs = processes(jobs)
     found = find_files(some_files(files))
     levels = label_levels(label_from)
     joined = join_table([source.path for source in found], read_table(labels, key) if labels else {}).labels
     labels_of = {source.location: joined[source.path] | from_folders(source.inner, levels) for source in found}
-    embedder = load(model, device)
+    loaded = load(model, device)
+    embedder = Compatible(loaded) if compatible else loaded
     index = Index.create_or_open(output, embedder.hash, embedder.embed_dim)
     with tqdm(total=len(found), unit="file", desc="embed", dynamic_ncols=True) as bar:
         done = embed_files(
@@ -73,7 +88,7 @@ def search(
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 10,
     duplicates: bool = False,
     threshold: float = 0.99,
-    model: Model = DEFAULT_MODEL,
+    model: Model = DEFAULT_EMBEDDING,
     device: Device = "auto",
     json: bool = False,
 ) -> int:
@@ -108,9 +123,9 @@ def search(
     if query is None:
         raise UsageError("name a MIDI file to search for, or --duplicates")
     from partimento.model import load
+    from partimento.search.embedding import embedder_of
 
-    embedder = load(model, device)
-    table.check(embedder.hash, embedder.embed_dim)
+    embedder = embedder_of(load(model, device), table)
     for hit in table.search(embedder.embed(query), k):
         if json:
             print(json_module.dumps({"path": hit.path, "score": round(hit.score, 6), "labels": hit.labels}))

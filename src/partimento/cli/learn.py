@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from partimento.cli.options import Device, Output
+from partimento.cli.messages import UsageError, say
+from partimento.cli.options import DEFAULT_MODEL, Device, Model, Output, Settings
 
 if TYPE_CHECKING:
     from torch import nn
 
     from partimento.corpus.store import Corpus
+    from partimento.model import Model as LoadedModel
     from partimento.networks.decoder import DecoderConfig
+    from partimento.systems.aria import ClassesConfig
+    from partimento.training.distributed import World
 
 
 def pretrain(
@@ -23,9 +27,7 @@ def pretrain(
     /,
     output: Output,
     preset: Literal["small", "paper"] = "small",
-    set: Annotated[
-        tuple[str, ...], tyro.conf.arg(aliases=["-s"], metavar="KEY=VALUE...", help_behavior_hint="(default: none)")
-    ] = (),
+    set: Settings = (),
     name: str | None = None,
     data: str | None = None,
     licence: str = "unknown",
@@ -71,30 +73,49 @@ def pretrain(
     return 0 if state.step >= config.recipe.schedule.steps else 130
 
 
-def evaluate(
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
+def finetune(
+    system: Annotated[Literal["aria"], tyro.conf.Positional],
     corpus: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")],
     /,
-    suite: Literal["notes"] = "notes",
-    split: str = "test",
-    results: Path = Path("results"),
-    bf16: bool = False,
+    output: Output,
+    objective: Literal["contrastive", "classes", "generative"] = "contrastive",
+    label: str | None = None,
+    condition: Annotated[str | None, tyro.conf.arg(metavar="EMBEDDING")] = None,
+    lora: Annotated[int | None, tyro.conf.arg(metavar="RANK")] = None,
+    model: Model = DEFAULT_MODEL,
+    preset: Literal["small", "paper"] = "small",
+    set: Settings = (),
+    name: str | None = None,
+    data: str | None = None,
+    licence: str = "unknown",
     threads: int | None = None,
     device: Device = "auto",
 ) -> int:
-    """Measure a language model on pieces it has not heard.
+    """Teach a trained model something else.
 
-    It gives nats a note, beside uniform, unigram and 3-gram models of the same tokens. The corpus needs a label "split"
-    and a label "set"; the n-grams learn from its training side. Every figure is added to RESULTS as one JSON line, and
-    the table is printed from there.
+    contrastive makes an embedding of a language model: two slices of one piece shall have like vectors. classes makes a
+    classifier of a language model or an embedding, which the verb label uses; the checkpoint is chosen on split=valid,
+    and pieces of split=test, if there are any, are judged once, at the end. generative goes on with the language model,
+    on pieces with a sign before their end, so that `continue --end` knows how to end; with --condition it learns to
+    play like a piece that it is given (`continue --like`). Stopped and started again, it goes on; the run folder and
+    several processes are as with `pretrain`, and the sides too, but that a classifier holds a tenth of
+    the songs out where the corpus has no label "split".
 
     Args:
-        model: bundled name, folder or repository.
-        corpus: folder that `ingest` made.
-        suite: notes is the one there is so far.
-        split: the side that is measured.
-        results: folder of the results.
-        bf16: compute in bfloat16: twice as fast on most CPUs, and less exact.
+        system: which one.
+        corpus: folder that `ingest` made; with a label "song", pieces of one song are not told apart.
+        output: run folder.
+        objective: what it learns.
+        label: the label of the corpus whose values are the classes.
+        condition: the embedding that tells a generative model what to play like, such as piano-small-embedding.
+        lora: train adapters of this rank and the head instead of all weights of a classifier; they want a higher rate.
+        model: the one to begin from.
+        preset: small goes through in half an hour on two CPU cores, a classifier in minutes; paper is the published
+            recipe.
+        set: change single settings, for example schedule.steps=500 temperature=0.2 batch.rows=64.
+        name: of the model, for its card.
+        data: what it was trained on, for its card; the corpus folder's name by default.
+        licence: of the weights, for its card.
         threads: CPU threads.
         device: where it computes.
     """
@@ -102,15 +123,70 @@ def evaluate(
 
     from partimento.corpus.store import Corpus
     from partimento.model import load
-    from partimento.tasks.language_modelling import evaluate as run
-    from partimento.tasks.results import table
+    from partimento.overrides import override
+    from partimento.systems.aria import CLASSES, CONTRASTIVE, GENERATIVE
+    from partimento.training.conditioned import finetune_generative
+    from partimento.training.contrastive import finetune_contrastive
+    from partimento.training.distributed import join_world
 
+    if objective == "classes" and not label:
+        raise UsageError("--objective classes needs --label, the label of the corpus whose values are the classes")
+    if objective != "classes" and (label or lora is not None):
+        raise UsageError("--label and --lora are for --objective classes")
+    if objective != "generative" and condition:
+        raise UsageError("--condition is for --objective generative")
     if threads:
         torch.set_num_threads(threads)
-    dtype = torch.bfloat16 if bf16 else torch.float32
-    found = run(Corpus.open(corpus), load(model, device), folder=results, split=split, dtype=dtype)
-    print(table(found, "nats_per_note"))
-    return 0
+    about = {"name": name or output.name, "preset": preset, "data": data or corpus.name, "licence": licence}
+    best = output / "checkpoints" / "best"
+    with join_world(device) as world:
+        base, pieces = load(model, "cpu"), Corpus.open(corpus)
+        if label:
+            settings = [*set, *([] if lora is None else [f"lora={lora}"])]
+            done = _classifier(override(CLASSES[preset](), settings), base, pieces, label, output, world, about)
+        elif objective == "generative":
+            recipe = override(GENERATIVE[preset](), list(set))
+            embedding = load(condition, "cpu") if condition else None
+            state = finetune_generative(base, recipe, pieces, output, world, about, embedding)
+            done = state.step >= recipe.schedule.steps
+        else:
+            config = override(CONTRASTIVE[preset](), list(set))
+            state = finetune_contrastive(base, config, pieces, output, world, about)
+            done = state.step >= config.recipe.schedule.steps
+    if world.leads:
+        print(best)
+    return 0 if done else 130
+
+
+def _classifier(
+    config: ClassesConfig,
+    base: LoadedModel,
+    corpus: Corpus,
+    label: str,
+    output: Path,
+    world: World,
+    about: dict[str, Any],
+) -> bool:
+    """Train a classifier and, where there are pieces to test on, say how good it is; whether it came to its end."""
+    from partimento.model import load
+    from partimento.tasks.classify import class_probabilities, scores
+    from partimento.training.classification import finetune_classes
+    from partimento.training.labelled import labelled_pieces
+
+    pieces, test = labelled_pieces(corpus, label)
+    sizes = f"{len(pieces.train):,} pieces to train on, {len(pieces.valid):,} to choose on, {len(test):,} to test on"
+    if world.leads:
+        say(f"{label}: {len(pieces.classes)} classes ({', '.join(pieces.classes)}); {sizes}")
+    state = finetune_classes(base, config, pieces, output, world, about)
+    if state.step < config.recipe.schedule.steps:
+        return False
+    if world.leads:
+        best = load(output / "checkpoints" / "best", world.device)
+        say(f"{best.config['trained_parameters']:,} parameters were trained")
+        if test:
+            found = scores(class_probabilities(best, map(pieces.notes_of, test)), pieces.labels[test])
+            say(f"test: accuracy {found['accuracy']:.1%}, macro F1 {found['macro_f1']:.3f}")
+    return True
 
 
 def _sampler(corpus: Corpus, network: DecoderConfig) -> Callable[[nn.Module, Path], None]:

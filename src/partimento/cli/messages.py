@@ -85,16 +85,6 @@ def midi_files(sources: Sequence[Path]) -> list[Path]:
         FileNotFoundError: if a source does not exist.
         ValueError: if the sources have no MIDI files.
     """
-    from partimento.corpus.files import walk
+    from partimento.corpus.files import walk_all
 
-    found: list[Path] = []
-    for source in some_files(sources):
-        if source.is_dir():
-            found += [Path(location) for _, location in walk(source)]
-        elif source.exists():
-            found.append(source)
-        else:
-            raise FileNotFoundError(f"{source} does not exist")
-    if not found:
-        raise ValueError(f"no MIDI files in {', '.join(map(str, sources))}; name files or folders")
-    return found
+    return [Path(location) for _, _, location in walk_all(some_files(sources))]

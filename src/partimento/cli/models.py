@@ -1,4 +1,4 @@
-"""models, import, doctor: which checkpoints there are, how one comes in, and whether this machine is well."""
+"""models, import, export, doctor: which checkpoints there are, in and out, and whether this machine is well."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import importlib.metadata
 import json as json_module
 import platform
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from partimento.cli.messages import refuse_existing
 from partimento.cli.options import Output
+
+EXPORTED = ("README.md", "config.json", "generation_config.json", "model.safetensors")
 
 
 def models(json: bool = False) -> int:
@@ -39,7 +44,7 @@ def import_(
     licence: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Turn an official Aria checkpoint into a folder of ours.
+    """Turn an official Aria checkpoint, or what `export` made of one of ours, into a folder of ours.
 
     Such a folder opens faster and says what it is.
     `load` and every --model also open official folders as they are.
@@ -50,12 +55,73 @@ def import_(
         licence: of the weights, where the source does not say.
         overwrite: replace a checkpoint that exists.
     """
+    from partimento.checkpoint import read_config
+    from partimento.hub import resolve
     from partimento.systems.aria_official import import_checkpoint
+    from partimento.systems.aria_stablelm import import_stablelm, is_stablelm
 
     refuse_existing(output, overwrite)
-    import_checkpoint(source, output, licence=licence)
+    stablelm = is_stablelm(read_config(resolve(source).folder))
+    (import_stablelm if stablelm else import_checkpoint)(source, output, licence=licence)
     print(output)
     return 0
+
+
+def export(
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME|FOLDER|ORG/REPO")],
+    /,
+    output: Output,
+    as_: Annotated[Literal["stablelm", "official"], tyro.conf.arg(name="as")] = "stablelm",
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    overwrite: bool = False,
+) -> int:
+    """Write a model for other programs: transformers, vLLM, or the original Aria.
+
+    `import` turns the folder back into one of ours, with the same weights.
+
+    Args:
+        model: one of `partimento models`, a checkpoint folder, or a Hugging Face repository.
+        output: folder to write.
+        as_: stablelm is a stock class of transformers, for language models; official is the original's own layout.
+        dtype: of the weights; bfloat16 halves the file and rounds them.
+        overwrite: replace an exported folder that exists.
+    """
+    import torch
+
+    from partimento.hub import resolve
+    from partimento.systems.aria_official import export_official
+    from partimento.systems.aria_stablelm import export_stablelm
+
+    precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+    with _whole_folder(output, overwrite) as folder:
+        if as_ == "stablelm":
+            export_stablelm(model, folder, precision)
+        else:
+            export_official(resolve(model).folder, folder, precision)
+    print(output)
+    return 0
+
+
+@contextmanager
+def _whole_folder(output: Path, overwrite: bool) -> Iterator[Path]:
+    """A folder beside `output` to write into, which stands in its place once all is written.
+
+    Raises:
+        FileExistsError: if `output` exists and is not to be replaced, or holds other things than an exported model.
+    """
+    refuse_existing(output, overwrite)
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(f"{output} is a file; name a folder to write")
+    strange = sorted(path.name for path in output.iterdir() if path.name not in EXPORTED) if output.exists() else []
+    if strange:
+        raise FileExistsError(f"{output} holds {strange[0]} beside an exported model; give another folder")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
+        new = Path(work) / "new"
+        yield new
+        if output.exists():
+            output.rename(Path(work) / "old")
+        new.rename(output)
 
 
 def doctor() -> int:

@@ -17,8 +17,12 @@ Model = Annotated[str, tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/RE
 Device = Annotated[str, tyro.conf.arg(metavar="auto|cpu|cuda|mps")]
 Jobs = Annotated[int | None, tyro.conf.arg(aliases=["-j"], metavar="N")]
 LabelFrom = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=LEVEL...", help_behavior_hint="(default: none)")]
+Settings = Annotated[
+    tuple[str, ...], tyro.conf.arg(aliases=["-s"], metavar="KEY=VALUE...", help_behavior_hint="(default: none)")
+]
 
 DEFAULT_MODEL = "piano-small"
+DEFAULT_EMBEDDING = "piano-small-embedding"
 
 
 def label_levels(pairs: tuple[str, ...]) -> dict[str, int]:
@@ -34,3 +38,14 @@ def label_levels(pairs: tuple[str, ...]) -> dict[str, int]:
             raise UsageError(f"--label-from {pair}: write NAME=LEVEL, for example composer=1")
         levels[name] = int(level)
     return levels
+
+
+def processes(jobs: int | None) -> int | None:
+    """The number given with --jobs, None where there is none.
+
+    Raises:
+        UsageError: if it is less than 1.
+    """
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: give at least 1 process, or leave it out for one a core")
+    return jobs

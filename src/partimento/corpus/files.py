@@ -37,20 +37,36 @@ def find_files(sources: Sequence[str | Path]) -> list[Source]:
         ValueError: if there is no MIDI file, or two would have one path.
     """
     found: dict[str, Source] = {}
+    prefixes = {
+        folder: f"{_text(folder.resolve().name)}/" if len(sources) > 1 else ""
+        for folder in map(Path, sources)
+        if folder.is_dir()
+    }
+    for source, relative, location in walk_all(sources):
+        inner = _text(relative).replace(os.sep, "/")
+        path = prefixes.get(source, "") + inner
+        if path in found:
+            raise ValueError(f"two files would be called {path}: {found[path].location} and {location}")
+        found[path] = _source(path, inner, location)
+    return [found[path] for path in sorted(found)]
+
+
+def walk_all(sources: Sequence[str | Path]) -> Iterator[tuple[Path, str, str]]:
+    """(source, path relative to it, path) of each file named and of each MIDI file of the folders, in order.
+
+    Raises:
+        FileNotFoundError: if a source does not exist.
+        ValueError: if there is no MIDI file.
+    """
+    found = False
     for source in map(Path, sources):
         if not source.exists():
             raise FileNotFoundError(f"{source} does not exist")
-        prefix = f"{_text(source.resolve().name)}/" if len(sources) > 1 and source.is_dir() else ""
-        inside = walk(source) if source.is_dir() else [(source.name, str(source))]
-        for relative, location in inside:
-            inner = _text(relative).replace(os.sep, "/")
-            path = prefix + inner
-            if path in found:
-                raise ValueError(f"two files would be called {path}: {found[path].location} and {location}")
-            found[path] = _source(path, inner, location)
+        for relative, location in walk(source) if source.is_dir() else [(source.name, str(source))]:
+            found = True
+            yield source, relative, location
     if not found:
         raise ValueError(f"no MIDI files ({', '.join(SUFFIXES)}) in {', '.join(str(source) for source in sources)}")
-    return [found[path] for path in sorted(found)]
 
 
 def walk(root: str | Path) -> Iterator[tuple[str, str]]:

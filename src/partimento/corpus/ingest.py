@@ -83,20 +83,18 @@ class IngestReport:
 
     def summary(self) -> str:
         """The outcome in a few lines, as the command prints it."""
-        hours = f"{self.notes:,} notes, {self.seconds / 3600:,.1f} h"
-        lines = [f"{self.folder}: {self.pieces:,} pieces of {self.files:,} files, {hours}"]
+        hours = f"{_count(self.notes, 'note')}, {self.seconds / 3600:,.1f} h"
+        lines = [f"{self.folder}: {_count(self.pieces, 'piece')} of {_count(self.files, 'file')}, {hours}"]
         if self.duplicates:
-            lines.append(f"{len(self.duplicates):,} files have the bytes of another one (duplicates.jsonl)")
+            lines.append(f"{_count(len(self.duplicates), 'file')} with the bytes of another one (duplicates.jsonl)")
         if self.rows_without_file:
-            lines.append(
-                f"{len(self.rows_without_file):,} rows of the labels have no file, {self.rows_without_file[0]!r} first"
-            )
+            rows = _count(len(self.rows_without_file), "row")
+            lines.append(f"{rows} of the labels without a file, {self.rows_without_file[0]!r} first")
         if self.files_without_row:
-            lines.append(
-                f"{len(self.files_without_row):,} files have no row in the labels, {self.files_without_row[0]!r} first"
-            )
+            unnamed = _count(len(self.files_without_row), "file")
+            lines.append(f"{unnamed} without a row in the labels, {self.files_without_row[0]!r} first")
         if self.rejected:
-            lines.append(f"{len(self.rejected):,} files could not be used (rejected.jsonl):")
+            lines.append(f"{_count(len(self.rejected), 'file')} could not be used (rejected.jsonl):")
             lines += [f"  {path}: {reason}" for path, reason in self.rejected[:20]]
             if len(self.rejected) > 20:
                 lines.append(f"  and {len(self.rejected) - 20:,} more")
@@ -214,10 +212,21 @@ def _plan(
 
 
 def _compare(output: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    changed = [f"{name} was {then.get(name)}, is {now[name]}" for name in now if then.get(name) != now[name]]
+    changed = [
+        f"{name} was {_shown(then.get(name))}, is {_shown(now[name])}" for name in now if then.get(name) != now[name]
+    ]
     if changed:
         way_out = "put them back, choose another folder, or make it anew with --overwrite"
         raise ValueError(f"{output} was made from other files or settings: {'; '.join(changed)}. Either {way_out}.")
+
+
+def _shown(value: object) -> str:
+    """A setting as it is told to a person: of a sha256 the first digits."""
+    return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _remove(output: Path) -> None:
@@ -282,7 +291,7 @@ def _check(notes: Notes, seconds: float, limits: Limits) -> None:
     if len(notes) > limits.max_notes:
         raise MidiError(f"{len(notes):,} notes; the limit is {limits.max_notes:,} (--max-notes)")
     if seconds > limits.max_silence_s and (silence := notes.longest_silence_s) > limits.max_silence_s:
-        raise MidiError(f"a silence of {silence:,.0f} s; the limit is {limits.max_silence_s:,.0f} s (--max-silence-s)")
+        raise MidiError(f"a silence of {silence:,.0f} s; the limit is {limits.max_silence_s:,.0f} s (--max-silence)")
 
 
 def _pack(results: Sequence[Piece | Failure]) -> tuple[pa.Buffer | None, list[str | None]]:

@@ -8,6 +8,7 @@ not blur what follows: the notes it held have that length of their own.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,8 +64,13 @@ def piano_of(notes: Notes) -> Notes:
     return notes.select(piano)
 
 
-def prompt_of(notes: Notes, tokenizer: PerformanceTokenizer, seconds: float | None) -> Prompt:
+def prompt_of(
+    notes: Notes, tokenizer: PerformanceTokenizer, seconds: float | None, words: Sequence[int] = ()
+) -> Prompt:
     """The first `seconds` of a piece, or all of it; never beyond the end of its last note.
+
+    Args:
+        words: ids of further prefix words.
 
     Raises:
         ValueError: if no piano note begins within them.
@@ -82,7 +88,7 @@ def prompt_of(notes: Notes, tokenizer: PerformanceTokenizer, seconds: float | No
     piano = piano.select(inside)
     first_s = float(piano.seconds_at(piano.onset[:1])[0])
     cursor = Cursor(Grammar(tokenizer.vocabulary))
-    ids = [*tokenizer.prefix(piano), *tokenizer.encode(piano)[:-1].tolist()]  # all but <E>
+    ids = [*tokenizer.prefix(piano), *words, *tokenizer.encode(piano)[:-1].tolist()]  # all but <E>
     for token in ids[ids.index(tokenizer.vocabulary.start) + 1 :]:
         cursor.read(token)
     heard = _end_at(piano, end_tick)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -71,6 +72,7 @@ class Sampler:
 
     def __init__(self, network: Decoder, grammar: Grammar, options: SamplingOptions) -> None:
         self.options = options
+        self.of_durations = replace(options, min_p=options.min_p_durations)
         self.columns = grammar.columns
         weight = network.head.weight
         rows = (torch.as_tensor(ids, device=weight.device) for ids in grammar.columns)
@@ -94,7 +96,8 @@ class Sampler:
         for expect in sorted({cursor.expect for cursor in cursors}):
             rows = [row for row, cursor in enumerate(cursors) if cursor.expect == expect]
             logits = self.logits(hidden, rows, [cursors[row] for row in rows], [may_end[row] for row in rows])
-            columns = draw(logits, torch.tensor([uniform[row] for row in rows]), self.options).tolist()
+            options = self.of_durations if expect == Expect.DURATION else self.options
+            columns = draw(logits, torch.tensor([uniform[row] for row in rows]), options).tolist()
             ids = self.columns[expect]
             for row, column in zip(rows, columns, strict=True):
                 if column >= len(ids):

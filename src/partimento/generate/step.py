@@ -2,11 +2,10 @@
 
 Token by token the time goes into reading weights and keys from memory and into starting operations. So queries and keys
 are turned together, the angles are made once, matrices lie as one vector's product reads them fastest, and variations
-of one prompt share its keys and values. The result is that of `Decoder.hidden`, which stays the reference and does the
-prefill. Each row sees a slice of the cache up to its own length, so no attention needs a mask (masked, or in bf16, one
-query costs several times as much on CPUs).
+of one prompt share its keys and values (`generate.past`). The result is that of `Decoder.hidden`, which stays the
+reference and does the prefill.
 
-Shapes: B rows, D width, H heads, K head dimension, C capacity, P positions of the shared prompt.
+Shapes: B variations, D width, H heads, K head dimension, L layers, C features of a condition.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from partimento.generate.past import Past
 from partimento.networks.decoder import Decoder
 from partimento.networks.transformer import Block, rotary_table
 
@@ -69,120 +69,96 @@ class Stepper:
     Args:
         network: the decoder; its weights are copied in part, so changes to it during the work are not seen.
         ids: the prompt, read in one pass.
-        batch: rows B.
-        capacity: most positions C that a row can hold.
+        batch: variations B.
+        capacity: most tokens that a variation can hold, beside the condition.
+        condition: (C,) embedding before every variation's first token.
+        guided: with a condition, each variation has a second row that does not see it. `hidden` is then (2B, D), the
+            rows with the condition first. The condition's position is missing in the second row, which is that of the
+            plain network: rotary positions say only how far apart two tokens are.
 
     Raises:
         ValueError: if the prompt does not fit.
     """
 
-    def __init__(self, network: Decoder, ids: list[int], batch: int, capacity: int) -> None:
+    def __init__(
+        self,
+        network: Decoder,
+        ids: list[int],
+        batch: int,
+        capacity: int,
+        condition: Tensor | None = None,
+        guided: bool = False,
+    ) -> None:
         config, weight = network.config.transformer, network.head.weight
         self.network, self.capacity = network, capacity
         self.embedding, self.norm = network.embedding.weight, network.transformer.norm
-        self.heads, self.head_dim, self.layers = config.heads, config.width // config.heads, config.layers
+        self.heads, self.head_dim = config.heads, config.width // config.heads
         # bf16 attention of one query is seven times slower than float32 on CPUs, so the cache is float32 there.
         self.device, self.dtype = weight.device, torch.float32 if weight.device.type == "cpu" else weight.dtype
-        cos, sin = rotary_table(torch.arange(capacity, device=self.device), self.head_dim, config.rope_base)
-        self.cos = torch.cat([cos, cos], dim=-1).to(self.dtype)  # (C, K)
+        cos, sin = rotary_table(torch.arange(capacity + 1, device=self.device), self.head_dim, config.rope_base)
+        self.cos = torch.cat([cos, cos], dim=-1).to(self.dtype)  # (capacity + 1, K)
         self.sin = torch.cat([-sin, sin], dim=-1).to(self.dtype)
-        hidden, past = self._prefill(ids)
-        self.hidden = hidden.expand(batch, -1)  # (B, D) after the last token read
-        self.lengths = [0] * batch  # positions in `memory`
-        self.shared: Tensor | None = past if batch > 1 else None  # (L, 2, H, P, K)
-        self.memory = self._empty(batch, capacity - (len(ids) if batch > 1 else 0))  # (L, 2, B, H, C - P, K)
-        if batch == 1:
-            self._remember(0, past)
-        self.blocks = [BlockWeights(cast(Block, block), batch == 1) for block in network.transformer.blocks]
+        self.conditions = [condition, None] if guided else [condition]  # one for each past
+        hidden, prompts = zip(*(self._prefill(ids, one) for one in self.conditions), strict=True)
+        self.hidden = torch.cat([last.expand(batch, -1) for last in hidden])  # (B or 2B, D) after the last token read
+        self.pasts = [
+            Past(prompt, batch, capacity + (one is not None))
+            for prompt, one in zip(prompts, self.conditions, strict=True)
+        ]
+        one_row = len(self.hidden) == 1
+        self.blocks = [BlockWeights(cast(Block, block), one_row) for block in network.transformer.blocks]
 
-    def full(self, row: int) -> bool:
-        """Whether a row must be renewed before its next step."""
-        return self.lengths[row] == self.memory.shape[-2]
+    def full(self, variation: int) -> bool:
+        """Whether a variation must be renewed before its next step."""
+        return self.pasts[0].full(variation)  # all pasts have room for the same number of tokens
 
-    def renew(self, row: int, ids: list[int]) -> None:
-        """Let ids be the whole past of a row; the first ends the sharing, as then all rows are full and need theirs."""
-        if self.shared is not None:
-            self.shared, self.memory = None, self._empty(len(self.lengths), self.capacity)
-        self._remember(row, self._prefill(ids)[1])
+    def renew(self, variation: int, ids: list[int]) -> None:
+        """Let ids, after the condition, be the whole past of a variation."""
+        for past, condition in zip(self.pasts, self.conditions, strict=True):
+            past.renew(variation, self._prefill(ids, condition)[1])
 
-    def drop(self, row: int) -> None:
-        """Forget a row; the last one takes its place."""
-        length = self.lengths.pop()
-        last = len(self.lengths)
-        if row < last:
-            self.memory[:, :, row, :, :length] = self.memory[:, :, last, :, :length]
-            self.lengths[row] = length
-        self.memory = self.memory[:, :, :last]
+    def drop(self, variation: int) -> None:
+        """Forget a variation; the last one takes its place."""
+        for past in self.pasts:
+            past.drop(variation)
 
     def step(self, tokens: list[int]) -> None:
-        """Read one token in every row."""
-        x = F.embedding(torch.tensor(tokens, device=self.device), self.embedding)
-        shared = 0 if self.shared is None else self.shared.shape[-2]
-        if min(self.lengths) == max(self.lengths):
-            cos, sin = self.cos[shared + self.lengths[0]], self.sin[shared + self.lengths[0]]
+        """Read one token in every variation."""
+        x = F.embedding(torch.tensor(tokens * len(self.pasts), device=self.device), self.embedding)
+        positions = [position for past in self.pasts for position in past.positions]
+        if min(positions) == max(positions):
+            cos, sin = self.cos[positions[0]], self.sin[positions[0]]
         else:
-            cos, sin = (table[self.lengths][:, None, None] for table in (self.cos, self.sin))  # (B, 1, 1, K)
+            cos, sin = (table[positions][:, None, None] for table in (self.cos, self.sin))  # (rows, 1, 1, K)
         for layer, block in enumerate(self.blocks):
             x = self._attention(x, layer, block, cos, sin)
             x = _feedforward(x, block)
-        self.lengths = [length + 1 for length in self.lengths]
+        for past in self.pasts:
+            past.advance()
         self.hidden = self.norm(x)
 
-    def _prefill(self, ids: list[int]) -> tuple[Tensor, Tensor]:
-        """The hidden state (1, D) after ids, and their keys and values (L, 2, H, T, K)."""
+    def _prefill(self, ids: list[int], condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The hidden state (1, D) after ids, and keys and values (L, 2, H, T, K) of the condition and them."""
         if len(ids) > self.capacity:
             raise ValueError(f"{len(ids):,} tokens do not fit in a context of {self.capacity:,}")
-        cache = self.network.cache(1, len(ids))
+        slot = None if condition is None else condition[None]
+        cache = self.network.cache(1, len(ids) + (slot is not None))
         training = self.network.training
         self.network.eval()
-        hidden = self.network.hidden(torch.tensor([ids], device=self.device), cache=cache)
+        hidden = self.network.hidden(torch.tensor([ids], device=self.device), cache=cache, condition=slot)
         self.network.train(training)
         return hidden[:, -1], cache.memory[:, :, 0].to(self.dtype)
 
-    def _empty(self, batch: int, capacity: int) -> Tensor:
-        shape = (self.layers, 2, batch, self.heads, capacity, self.head_dim)
-        return torch.empty(shape, dtype=self.dtype, device=self.device)  # on CPUs its pages come with use
-
-    def _remember(self, row: int, past: Tensor) -> None:
-        self.lengths[row] = past.shape[-2]
-        self.memory[:, :, row, :, : self.lengths[row]] = past
-
     def _attention(self, x: Tensor, layer: int, block: BlockWeights, cos: Tensor, sin: Tensor) -> Tensor:
-        batch, width = x.shape
+        rows, width = x.shape
         weight, bias, epsilon = block.attention_norm
         h = F.layer_norm(x, (width,), weight, bias, epsilon)
-        qkv = F.linear(h, block.qkv).to(self.dtype).view(batch, 3, self.heads, self.head_dim)
+        qkv = F.linear(h, block.qkv).to(self.dtype).view(rows, 3, self.heads, self.head_dim)
         qk = qkv[:, :2]
         qk = qk * cos + qk.roll(self.head_dim // 2, -1) * sin
-        y = self._attended(layer, qk[:, 0], qk[:, 1], qkv[:, 2])
-        return x + F.linear(y.reshape(batch, width).to(x.dtype), block.out)
-
-    def _attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Store new keys and values (B, H, K); what queries (B, H, K) get from all of a row, B * D numbers."""
-        memory, at = self.memory[layer], self.lengths[0]
-        if min(self.lengths) < max(self.lengths):
-            rows = []
-            for row, at in enumerate(self.lengths):
-                memory[0, row, :, at], memory[1, row, :, at] = k[row], v[row]
-                seen = memory[:, row : row + 1, :, : at + 1]
-                rows.append(F.scaled_dot_product_attention(q[row : row + 1, :, None], seen[0], seen[1]))
-            return torch.cat(rows)
-        memory[0, :, :, at], memory[1, :, :, at] = k, v
-        own = memory[:, :, :, : at + 1]
-        if self.shared is None:
-            return F.scaled_dot_product_attention(q[:, :, None], own[0], own[1])
-        return _attend_shared(q, self.shared[layer], own)
-
-
-def _attend_shared(q: Tensor, shared: Tensor, own: Tensor) -> Tensor:
-    """Attention of q (B, H, K) to shared keys and values (2, H, P, K), read once for all, and own (2, B, H, T, K)."""
-    q = q * q.shape[-1] ** -0.5
-    to_shared = q.transpose(0, 1) @ shared[0].transpose(1, 2)  # (H, B, P)
-    to_own = (q[:, :, None] @ own[0].transpose(2, 3))[:, :, 0].transpose(0, 1)  # (H, B, T)
-    weight = torch.cat([to_shared, to_own], dim=-1).softmax(-1)
-    from_shared = weight[..., : shared.shape[2]] @ shared[1]  # (H, B, K)
-    from_own = weight[..., shared.shape[2] :].transpose(0, 1)[:, :, None] @ own[1]  # (B, H, 1, K)
-    return from_shared.transpose(0, 1) + from_own[:, :, 0]
+        parts = zip(self.pasts, *(x.chunk(len(self.pasts)) for x in (qk[:, 0], qk[:, 1], qkv[:, 2])), strict=True)
+        y = [past.attended(layer, q, k, v).reshape(-1, width) for past, q, k, v in parts]
+        return x + F.linear(torch.cat(y).to(x.dtype), block.out)
 
 
 def _feedforward(x: Tensor, block: BlockWeights) -> Tensor:

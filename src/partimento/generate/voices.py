@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from partimento.generate.grammar import Cursor, Expect, SampledNote
+from partimento.generate.guidance import mixed, needs_both, strength
 from partimento.generate.options import ContinueOptions
 from partimento.generate.sampler import Sampler
 from partimento.generate.step import Stepper, cpu_threads
@@ -50,20 +51,30 @@ class Voice:
         return note
 
 
-def sample(network: Decoder, voices: list[Voice], options: ContinueOptions) -> Iterator[SampledNote]:
-    """Draw until every voice is at its limit or its end; the notes of all voices as they are completed."""
+def sample(
+    network: Decoder, voices: list[Voice], options: ContinueOptions, condition: np.ndarray | None = None
+) -> Iterator[SampledNote]:
+    """Draw until every voice is at its limit or its end; the notes of all voices as they are completed.
+
+    Args:
+        condition: (C,) embedding before the first token; it stays there when the past is cut.
+    """
     active, tokens = list(voices), [0] * len(voices)
-    vocabulary, context = voices[0].cursor.grammar.vocabulary, network.config.context
+    vocabulary, capacity = voices[0].cursor.grammar.vocabulary, network.config.context - (condition is not None)
     stepper: Stepper | None = None
+    guided, drawn = condition is not None and needs_both(options), 0
     while active:
         # The contexts close before every yield: they must not leak into the code of whoever takes the notes.
         with torch.inference_mode(), cpu_threads(options.threads):
             if stepper is None:
                 sampler = Sampler(network, voices[0].cursor.grammar, options)
-                stepper = Stepper(network, latest(voices[0].ids, vocabulary, context), len(voices), context)
+                slot = None if condition is None else torch.as_tensor(condition).to(network.head.weight)
+                start = latest(voices[0].ids, vocabulary, capacity)
+                stepper = Stepper(network, start, len(voices), capacity, slot, guided)
             else:
                 _go_on(stepper, active, tokens)
-            tokens = _tokens(stepper.hidden, active, sampler, options)
+            hidden = mixed(stepper.hidden, strength(options, drawn)) if guided else stepper.hidden
+            tokens, drawn = _tokens(hidden, active, sampler, options), drawn + 1
             notes = [voice.read(token) for voice, token in zip(active, tokens, strict=True)]
             for row in reversed(range(len(active))):
                 if active[row].finished:

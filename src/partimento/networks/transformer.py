@@ -101,15 +101,6 @@ class KeyValueCache:
         """Forget every position from `length` on."""
         self.length = length
 
-    def repeat(self, batch: int) -> KeyValueCache:
-        """A cache of `batch` rows, each a copy of this one's only row."""
-        twin = object.__new__(KeyValueCache)
-        layers, two, _, heads, capacity, head_dim = self.memory.shape
-        twin.memory = self.memory.new_empty((layers, two, batch, heads, capacity, head_dim))
-        twin.memory[..., : self.length, :] = self.memory[..., : self.length, :]
-        twin.length, twin.capacity = self.length, capacity
-        return twin
-
 
 class Attention(nn.Module):
     """Multi-head self-attention without biases; queries, keys and values from one matrix."""

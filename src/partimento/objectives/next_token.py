@@ -25,6 +25,11 @@ class PackedRows:
     ids: Tensor
     documents: Tensor
 
+    @property
+    def tokens(self) -> int:
+        """Positions that are read."""
+        return self.ids[:, :-1].numel()
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -44,11 +49,16 @@ def next_token(
     mean of the means of its equal parts: accumulation and several processes give the same gradient as one.
 
     Returns:
-        the loss, and for the log the sum of the losses ("nats_sum") and the number of predicted tokens ("tokens").
+        the loss, and for the log the sum of the losses ("loss") and the number of predicted tokens ("count").
     """
-    ids, documents = batch.ids[:, :-1], batch.documents[:, :-1]
+    hidden = network.hidden(batch.ids[:, :-1], batch.documents[:, :-1])  # (B, T, D)
+    targets, count = targets_of(batch)
+    total = summed_cross_entropy(hidden.flatten(0, 1), network.head.weight, targets)
+    return total / batch.tokens, {"loss": total.detach(), "count": count}
+
+
+def targets_of(batch: PackedRows) -> tuple[Tensor, Tensor]:
+    """(B * T,) the token that each position predicts, IGNORED where it predicts none, and how many predict one."""
+    documents = batch.documents[:, :-1]
     predicted = (batch.documents[:, 1:] == documents) & (documents != FILLER)
-    targets = torch.where(predicted, batch.ids[:, 1:], IGNORED)
-    hidden = network.hidden(ids, documents)  # (B, T, D)
-    total = summed_cross_entropy(hidden.flatten(0, 1), network.head.weight, targets.flatten())
-    return total / ids.numel(), {"nats_sum": total.detach(), "tokens": predicted.sum()}
+    return torch.where(predicted, batch.ids[:, 1:], IGNORED).flatten(), predicted.sum()

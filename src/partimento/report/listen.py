@@ -34,6 +34,8 @@ class Take:
             whole length (or more) makes all of it prompt, None makes none.
         detail: a line below the title.
         group: takes with the same non-empty group stand side by side under that heading, in their order.
+        answer: what the listener shall not know at first: it is shown by a click below the row of its group, and in a
+            key at the end of the page.
     """
 
     title: str
@@ -41,6 +43,7 @@ class Take:
     prompt_seconds: float | None = None
     detail: str = ""
     group: str = ""
+    answer: str = ""
 
 
 def write_page(
@@ -136,6 +139,7 @@ def _take_data(take: Take, file_name: str) -> dict[str, object]:
         "title": take.title,
         "detail": take.detail,
         "group": take.group,
+        "answer": take.answer,
         "seconds": round(end_s, 3),
         "prompt": None if prompt_s is None else round(prompt_s, 3),
         "file": file_name,

@@ -114,6 +114,16 @@ function card(take, index, range, level) {
   return article;
 }
 
+// What stays hidden until it is clicked; nothing where no take has an answer.
+function answers(label, indices, whole = false) {
+  const lines = [...indices].map((i) => takes[i]).filter((take) => take.answer).map((take) => {
+    const name = whole && take.group ? `${take.group}, ${take.title}` : take.title;
+    return build("li", { dir: "auto" }, build("b", {}, name), ` ${take.answer}`);
+  });
+  if (!lines.length) return [];
+  return [build("details", { class: whole ? "answers key" : "answers" }, build("summary", {}, label), build("ul", {}, ...lines))];
+}
+
 const timeOf = (index) => (player.current === index ? player.time() : 0);
 const toggle = (index) => (player.playing && player.current === index ? player.pause() : player.play(index));
 
@@ -163,8 +173,10 @@ takes.forEach((take, index) => {
 for (const { name, indices } of groups) {
   const range = pitchRange(indices.map((i) => takes[i]));
   const row = build("div", { class: "row" }, ...indices.map((i) => card(takes[i], i, range, name ? "h3" : "h2")));
-  main.append(name ? build("section", { "aria-label": name }, build("h2", { class: "group", dir: "auto" }, name), row) : row);
+  const shown = [row, ...answers("Reveal", indices)];
+  main.append(...(name ? [build("section", { "aria-label": name }, build("h2", { class: "group", dir: "auto" }, name), ...shown)] : shown));
 }
+main.append(...answers("Key to all of them", takes.keys(), true));
 
 const volume = document.getElementById("volume");
 volume.value = player.volume * 100;
@@ -176,7 +188,7 @@ const changeVolume = (by) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target === volume) return;
-  const onControl = event.target.closest("button, a");
+  const onControl = event.target.closest("button, a, summary");
   const focused = takes.findIndex((take) => take.article.contains(event.target));
   const index = focused >= 0 ? focused : player.current ?? 0;
   const actions = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from partimento.corpus.reading import read_many
 from partimento.corpus.worker import explain
 from partimento.notes import Notes
 from partimento.search.index import Index, Row
+
+if TYPE_CHECKING:
+    from partimento.model import Model
 
 BLOCK_FILES = 1024  # files whose hashes are asked for at once, and which share one set of worker processes
 WRITE_ROWS = 256  # rows written at once: what an interrupted run may have to do again
@@ -31,6 +34,41 @@ class Embedder(Protocol):
     def embed_dim(self) -> int: ...
 
     def embed_notes(self, pieces: Sequence[Notes]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Compatible:
+    """A model that embeds as the original program does; its hash keeps an index from taking both kinds of vectors."""
+
+    model: Model
+
+    @property
+    def hash(self) -> str:
+        return f"{self.model.hash}-compatible"
+
+    @property
+    def embed_dim(self) -> int:
+        return self.model.embed_dim
+
+    def embed(self, music: str | Path) -> np.ndarray:
+        """(D,) float32 vector of a file, as `Model.embed` with `compatible`."""
+        return self.model.embed(music, compatible=True)
+
+    def embed_notes(self, pieces: Sequence[Notes]) -> np.ndarray:
+        """(N, D) float32 vectors of pieces, likewise."""
+        return self.model.embed(pieces, compatible=True)
+
+
+def embedder_of(model: Model, index: Index) -> Model | Compatible:
+    """The model, embedding in the way in which the vectors of the index were made.
+
+    Raises:
+        ValueError: if the index holds vectors of another model.
+    """
+    as_original = Compatible(model)
+    embedder = as_original if index.model_hash == as_original.hash else model
+    index.check(embedder.hash, embedder.embed_dim)
+    return embedder
 
 
 @dataclass

@@ -20,9 +20,13 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb.index import HnswSq
+from lancedb.query import LanceVectorQueryBuilder
+
+from partimento.search.held import HeldRows
 
 TABLE = "embeddings"
 MODEL_KEY = b"model_hash"
+SHOWN = ("path", "seconds", "labels")
 ANN_THRESHOLD = 100_000  # rows; an exact search of that many takes about 0.15 s
 ANN_NAME = "nearest_"  # the name of the ANN index ends with the number of rows it was built for
 REBUILD_GROWTH = 0.25  # the graphs are made anew when the table has grown by this share since
@@ -83,6 +87,8 @@ class Index:
         self.dim: int = table.schema.field("vector").type.list_size
         self._rows: int | None = None  # None when rows have come since they were counted
         self._ann_is_current = False
+        self._version: int | None = None  # the table's at the last search
+        self._held: HeldRows | None = None
 
     @classmethod
     def create_or_open(cls, folder: str | Path, model_hash: str, dim: int, ann_threshold: int = ANN_THRESHOLD) -> Index:
@@ -176,7 +182,7 @@ class Index:
         vector = self._checked(vector, "the query")
         if k < 1:
             raise ValueError(f"k is {k}; at least 1 neighbour can be asked for")
-        if self._rows is None:
+        if not self._rows:
             self._rows = len(self)
         if not self._rows:
             raise ValueError(
@@ -184,7 +190,7 @@ class Index:
             )
         if exact is None:
             exact = self._rows < self.ann_threshold
-        query: Any = self.table.search(vector)
+        query = LanceVectorQueryBuilder(self.table, vector, "vector")  # `table.search` would read the schema each time
         query = query.distance_type("cosine").limit(k)
         if exact:
             query = query.bypass_vector_index()
@@ -193,8 +199,28 @@ class Index:
                 self.build_ann()
                 self._ann_is_current = True
             query = query.nprobes(EVERY_PARTITION).ef(max(SEARCH_CANDIDATES, 2 * k))
-        found = query.select(["path", "seconds", "labels", "_distance"]).to_list()
-        return [Hit(row["path"], 1.0 - row["_distance"], json.loads(row["labels"]), row["seconds"]) for row in found]
+        return [
+            Hit(row["path"], 1.0 - row["_distance"], json.loads(row["labels"]), row["seconds"])
+            for row in self._found(query)
+        ]
+
+    def _found(self, query: Any) -> list[dict[str, Any]]:
+        """The columns `SHOWN` and `_distance` of the rows that a query finds.
+
+        A first search reads them from the table; from the second one on, as long as the table stays as it is, those of
+        all rows are held in memory.
+        """
+        version = self.table.version
+        if version == self._version:
+            if self._held is None:
+                self._held = HeldRows.read(self.table, SHOWN)
+            found = query.select(["_distance"]).with_row_id(True).to_batches().read_all()
+            rows = self._held.take(found["_rowid"].to_numpy())
+            if rows is not None:  # else another process has written just now
+                return [row | {"_distance": d} for row, d in zip(rows, found["_distance"].to_pylist(), strict=True)]
+        self._version, self._held = version, None
+        rows = query.with_row_id(False).select([*SHOWN, "_distance"]).to_list()
+        return list(rows)
 
     def build_ann(self, force: bool = False) -> bool:
         """Build the ANN index if the table is large enough and has grown since the last one; whether it was built."""

@@ -29,11 +29,12 @@ from partimento.checkpoint import (
     read_state,
     write_checkpoint,
 )
-from partimento.configuration import from_plain, to_plain
+from partimento.configuration import to_plain
 from partimento.hub import Source, licence_of, resolve
 from partimento.networks.decoder import Decoder, DecoderConfig, Head
 from partimento.networks.transformer import TransformerConfig
 from partimento.networks.unfilled import unfilled
+from partimento.systems.aria import network_of
 
 COMPILED = "_orig_mod."  # torch.compile's prefix, left in some saved files
 CLASSIFIER_DROPOUT = 0.2  # rising with depth; the original's classifiers alone
@@ -219,7 +220,7 @@ def export_official(source: str | Path, folder: str | Path, dtype: torch.dtype |
     config = read_config(source)
     if config.get("system") != "aria":
         raise CheckpointError(f"{source} was made by {config.get('system')!r}; only Aria has an official layout")
-    network = from_plain(DecoderConfig, config.get("network"), "network")
+    network = network_of(config.get("network"))
     native = _native_config(network, source)
     state = read_state(source, dtype)
     check_shapes({name: tuple(t.shape) for name, t in state.items()}, shapes_of(network), source / WEIGHTS)

@@ -9,10 +9,19 @@ import argparse
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 from partimento import __version__
+
+MEAN = "mean of all tasks"
+COSINE = "cosine"  # the probe where nothing is learned: a column that all rows of a representation share
+LESS = " − "  # between the names of two systems whose difference is a row
+CAPTION = "Percent (a rank correlation times 100), mean over the seeds, 95 % interval over seeds and songs."
+OTHERS = "published, other data"  # the probe of a figure that a paper gives
+
+Row = tuple[str, str, str]  # system, probe, checkpoint
+Column = tuple[str, str, str]  # task, data, split
 
 
 @dataclass(frozen=True)
@@ -22,13 +31,20 @@ class Result:
     Args:
         system: what was evaluated, as a table names it.
         checkpoint: hash of its weights, or of what it was counted from.
-        task: what was measured; the lines of a task lie in one file of this name.
+        task: what was measured; the lines of a task, or of its suite, lie in one file of this name.
         data: the set.
         split: which side of it.
         seed: of the training or of the probe.
-        metrics: values by name. `name_low` and `name_high` are the ends of the 95 % interval of `name`.
-        seconds: how long it took.
+        metrics: values by name. `name_low` and `name_high` are the ends of the 95 % interval of `name`; where several
+            seeds were measured together, of their mean.
+        seconds: how long it took; where several seeds were measured together, all of them.
         version: of this software.
+        suite: the tasks that were measured together with it, "" for a task on its own.
+        probe: what was fitted on the system's vectors.
+        main: the metric that the table of the suite shows.
+        note: what a reader of the figure must know.
+        paper: the published figure by name of its system, with what differs.
+        about: facts of the run, such as seeds, most_notes, parameters, training_tokens.
     """
 
     system: str
@@ -40,15 +56,23 @@ class Result:
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     version: str = __version__
+    suite: str = ""
+    probe: str = ""
+    main: str = ""
+    note: str = ""
+    paper: dict[str, str] = field(default_factory=dict)
+    about: dict[str, float | str] = field(default_factory=dict)
 
 
 def append(results: Sequence[Result], folder: str | Path) -> None:
-    """Add lines to `folder`/<task>.jsonl."""
+    """Add lines to `folder`/<suite or task>.jsonl; what is empty is left out."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    needed = {part.name for part in fields(Result) if part.default is MISSING and part.default_factory is MISSING}
     for result in results:
-        with (folder / f"{result.task}.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
+        line = {name: value for name, value in asdict(result).items() if name in needed or value not in ("", {})}
+        with (folder / f"{result.suite or result.task}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def read(folder: str | Path) -> list[Result]:
@@ -106,14 +130,99 @@ def _cell(seeds: Sequence[dict[str, float]], metric: str) -> str:
 
 
 def tables(results: Sequence[Result], split: str = "test") -> str:
-    """All results as Markdown: a heading and a table for each task and metric."""
+    """All results as Markdown: a heading and a table for each task and metric, then for each suite."""
     parts = []
-    for task in dict.fromkeys(r.task for r in results):
-        mine = [r for r in results if r.task == task and r.split == split]
+    alone = [r for r in results if not r.suite and r.split == split]
+    for task in dict.fromkeys(r.task for r in alone):
+        mine = [r for r in alone if r.task == task]
         for metric in dict.fromkeys(name for r in mine for name in r.metrics):
             if not metric.endswith(("_low", "_high")):
                 parts.append(f"## {task}: {metric}\n\n{table(mine, metric, split)}\n")
+    for suite in dict.fromkeys(r.suite for r in results if r.suite):
+        parts.append(suite_tables([r for r in results if r.suite == suite]))
     return "\n".join(parts)
+
+
+def suite_tables(results: Sequence[Result]) -> str:
+    """The results of one suite as Markdown: a table of the main metrics, what to know of them, the other metrics.
+
+    What was measured on other amounts of the pieces (`most_notes`) has a table of its own.
+    """
+    parts = []
+    for most in dict.fromkeys(r.about.get("most_notes") for r in results):
+        mine = [r for r in results if r.about.get("most_notes") == most]
+        title = mine[0].suite
+        if most is not None:
+            title += f", at most {most:,} notes a piece" if most else ", whole pieces"
+        parts += [f"## {title}", "", CAPTION, "", suite_table(mine), ""]
+        notes = {_column(r): r.note for r in mine if r.note}
+        parts += [f"- {task} ({data}; {split}): {note}" for (task, data, split), note in notes.items()]
+        others = dict.fromkeys(name for r in mine for name in r.metrics if name != r.main)
+        for name in others:
+            if not name.endswith(("_low", "_high")):
+                parts += ["", f"### {title}: {name}", "", suite_table(mine, name)]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def suite_table(results: Sequence[Result], metric: str = "") -> str:
+    """A Markdown table of one suite: a row for each system, probe and checkpoint, a column for each task.
+
+    The figures of papers are rows of their own, with the words "other data". A column of means stands where they are
+    of just the tasks that are shown. Of several evaluations the last counts.
+
+    Args:
+        metric: the main one of each task by default.
+    """
+    cells = _cells(results, metric)
+    columns = list(dict.fromkeys(column for _, column in cells if column[0] != MEAN))
+    mean = (MEAN, ", ".join(f"{task} ({data}; {split})" for task, data, split in columns), "")
+    if any(column == mean for _, column in cells):
+        columns.append(mean)
+    heads = [_head(next(found[0] for (_, c), found in cells.items() if c == column), metric) for column in columns]
+    lines = [f"| system | probe | checkpoint | {' | '.join(heads)} |", f"|---|---|---|{'---:|' * len(columns)}"]
+    learned = {(system, checkpoint) for (system, probe, checkpoint), _ in cells if probe != COSINE}
+    for system, probe, checkpoint in dict.fromkeys(row for row, _ in cells):
+        if probe == COSINE and (system, checkpoint) in learned:
+            continue
+        rows = ((system, probe, checkpoint), (system, COSINE, checkpoint))
+        found = [next((cells[row, column] for row in rows if (row, column) in cells), []) for column in columns]
+        lines.append(f"| {system} | {probe} | {checkpoint} | {' | '.join(_percent(f, metric) for f in found)} |")
+    papers = {_column(r): r.paper for r in results if r.paper and not metric}
+    for name in dict.fromkeys(name for paper in papers.values() for name in paper):
+        texts = [papers.get(column, {}).get(name, "") for column in columns]
+        lines.append(f"| {name} | {OTHERS} | | {' | '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _cells(results: Sequence[Result], metric: str) -> dict[tuple[Row, Column], list[Result]]:
+    """The last evaluation of each row and column, one result a seed, of those that have the metric."""
+    last: dict[tuple[Row, Column], dict[int, Result]] = {}
+    for r in results:
+        if (metric or r.main) in r.metrics:
+            seeds = last.setdefault(((r.system, r.probe, r.checkpoint), _column(r)), {})
+            if r.seed == 0:  # an evaluation begins; an earlier one may have had more seeds
+                seeds.clear()
+            seeds[r.seed] = r
+    return {key: list(seeds.values()) for key, seeds in last.items()}
+
+
+def _column(result: Result) -> Column:
+    return result.task, result.data, result.split
+
+
+def _head(result: Result, metric: str) -> str:
+    if result.task == MEAN:
+        return MEAN
+    return f"{result.task}<br>{result.data}<br>{result.split}<br>{metric or result.main}"
+
+
+def _percent(seeds: Sequence[Result], metric: str) -> str:
+    if not seeds:
+        return ""
+    name = metric or seeds[0].main
+    low, high = (100 * seeds[0].metrics[f"{name}_{end}"] for end in ("low", "high"))
+    return f"{100 * statistics.mean(r.metrics[name] for r in seeds):.1f} [{low:.1f}, {high:.1f}]"
 
 
 def main() -> None:

@@ -71,14 +71,20 @@ class Augmentation:
         velocity = np.where(notes.is_drum, notes.velocity, louder).astype(np.int32)
         return replace(notes, velocity=velocity).transpose(change.semitones).stretch(change.factor)
 
-    def ids(self, ids: np.ndarray, generator: np.random.Generator, vocabulary: Vocabulary = FULL) -> np.ndarray:
+    def ids(
+        self,
+        ids: np.ndarray,
+        generator: np.random.Generator,
+        vocabulary: Vocabulary = FULL,
+        change: Change | None = None,
+    ) -> np.ndarray:
         """(T',) int64 ids of one piece, or of a window of one, changed by chance; <T> is placed anew, so T' may differ.
 
         Prefix words, <S>, <D> and <E> are kept where they stand among the notes; a note cut off by the window, padding
-        and <T> after the last note are not.
+        and <T> after the last note are not. A given `change` is made instead of one that is drawn.
         """
         ids = np.asarray(ids, dtype=np.int64)
-        change = self.draw(generator)
+        change = change or self.draw(generator)
         events = events_from_ids(ids, vocabulary)
         end = np.flatnonzero(ids == vocabulary.end)
         diminish = np.flatnonzero(ids == vocabulary.diminish)

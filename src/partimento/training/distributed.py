@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,14 +23,23 @@ class World:
     def leads(self) -> bool:
         return self.rank == 0
 
-    def total(self, *values: float | torch.Tensor) -> list[float]:
-        """Each value summed over all processes."""
-        floats = [float(value) for value in values]
+    def totals(self, values: Mapping[str, float | torch.Tensor]) -> dict[str, float]:
+        """Each value summed over the processes that have one of its name."""
+        mine = {name: float(value) for name, value in values.items()}
         if self.size == 1:
-            return floats
-        tensor = torch.tensor(floats, dtype=torch.float64, device=self.device)
-        distributed.all_reduce(tensor)
-        return tensor.tolist()
+            return mine
+        everyones: list[dict[str, float]] = [{}] * self.size
+        distributed.all_gather_object(everyones, mine)
+        names = dict.fromkeys(name for values in everyones for name in values)
+        return {name: sum(values.get(name, 0.0) for values in everyones) for name in names}
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.size == 1:
+            return here
+        flag = torch.tensor(float(here), device=self.device)
+        distributed.all_reduce(flag, distributed.ReduceOp.MAX)
+        return bool(flag)
 
     def wait(self) -> None:
         """Until every process is here."""

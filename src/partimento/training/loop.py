@@ -1,5 +1,8 @@
 """The one training loop. It is handed a network, an objective and batches, and knows nothing of music.
 
+An objective gives the loss of a part of a batch and, for the log, sums: "count", how many things were judged, "loss",
+the sum of their losses, and what else it can say of them; the log shows each sum divided by the count.
+
 Run folder: config.json, log.jsonl (one line a log or validation), checkpoints/last and checkpoints/best (folders that
 `partimento.load` opens), samples/, and state/, from which an interrupted run goes on as if nothing had happened.
 """
@@ -13,7 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +24,6 @@ from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from partimento.networks.decoder import Decoder
-from partimento.objectives.next_token import PackedRows
 from partimento.recipe import Recipe
 from partimento.training.distributed import World
 from partimento.training.folder import cut_log, open_folder, write_log
@@ -29,15 +31,25 @@ from partimento.training.optimizer import make_optimizers, rate, set_rates
 from partimento.training.state import Moving, Resumable, State, Window, restore_state, save_state
 from partimento.training.stopping import stop_requests
 
-Objective = Callable[[Any, PackedRows, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+Objective = Callable[[Any, Any, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 
 PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}  # dense bf16
+
+
+class Rows(Protocol):
+    """A batch that can be cut along its first axis; `tokens` is how many positions the network reads of it."""
+
+    @property
+    def tokens(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice) -> Self: ...
+    def to(self, device: torch.device) -> Self: ...
 
 
 class Batches(Resumable, Protocol):
     """An endless stream of rows with a position that can be saved."""
 
-    def rows(self, count: int) -> PackedRows: ...
+    def rows(self, count: int) -> Any: ...  # Rows of the kind that the objective takes
 
 
 @dataclass(frozen=True)
@@ -47,18 +59,20 @@ class Run:
     Args:
         config: plain values that say what run this is; a run folder with another config is refused.
         save: writes the network of a step as a checkpoint folder; called on the leading process only.
+        validation_part: validation rows that are judged together; None is the recipe's batch.micro_rows.
         sample: makes something to listen to from the network of a step, or None; it is given a path without suffix.
     """
 
     network: nn.Module
     objective: Objective
     batches: Batches
-    validation: PackedRows
+    validation: Rows
     recipe: Recipe
     folder: Path
     config: dict[str, Any]
     save: Callable[[nn.Module, Path, dict[str, Any]], None]
     sample: Callable[[nn.Module, Path], None] | None = None
+    validation_part: int | None = None
 
 
 class Step(nn.Module):
@@ -68,7 +82,7 @@ class Step(nn.Module):
         super().__init__()
         self.network, self.objective = network, objective
 
-    def forward(self, batch: PackedRows, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, batch: Any, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         return self.objective(self.network, batch, generator)
 
 
@@ -101,7 +115,7 @@ def train(run: Run, world: World) -> State:
     cut_log(run.folder, world, state.step)
     model = _wrap(run, world)
     steps = recipe.schedule.steps
-    window_start_s, window_steps = time.monotonic(), 0
+    window_start_s, window_tokens = time.monotonic(), 0
     with (
         stop_requests() as stop,
         tqdm(total=steps, initial=state.step, unit="step", disable=not world.leads, dynamic_ncols=True) as bar,
@@ -120,8 +134,8 @@ def train(run: Run, world: World) -> State:
                     with _precision(recipe, world.device):
                         loss, logs = model(part, generator)
                     (loss * batch.micro_rows / per_process).backward()
-                state.window.nats = state.window.nats + logs["nats_sum"]
-                state.window.predicted = state.window.predicted + logs["tokens"]
+                for name, value in logs.items():
+                    state.window[name] = state.window.get(name, 0.0) + value
 
             # step
             share = rate(state.step, recipe.schedule)
@@ -132,39 +146,38 @@ def train(run: Run, world: World) -> State:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
             state.step += 1
-            state.tokens += batch.rows * batch.length
+            state.tokens += rows.tokens
             state.seconds += time.monotonic() - step_start_s
-            window_steps += 1
+            window_tokens += rows.tokens
             stopping = stop.anywhere(world)
             bar.update()
 
             # log
             if _due(state.step, watch.log_every, steps):
-                nats, predicted = world.total(state.window.nats, state.window.predicted)
-                loss_per_token, norm_value = nats / max(1.0, predicted), float(norm)
-                _check_finite(loss_per_token, norm_value, state.step, run.folder)
+                means, norm_value = _means(state.window, world), float(norm)
+                _check_finite(means["loss"], norm_value, state.step, run.folder)
                 now_s = time.monotonic()
-                tokens_per_s = window_steps * batch.rows * batch.length / (now_s - window_start_s)
+                tokens_per_s = window_tokens / (now_s - window_start_s)
                 line = {
                     "step": state.step,
                     "tokens": state.tokens,
-                    "loss": loss_per_token,
+                    **means,
                     "lr": recipe.optimizer.lr * share,
                     "grad_norm": norm_value,
                     "tokens_per_s": tokens_per_s,
                     **_share_of_peak(network, tokens_per_s, world),
                 }
                 write_log(run.folder, world, line)
-                bar.set_postfix(loss=f"{loss_per_token:.3f}", tok_s=f"{tokens_per_s:.0f}", refresh=False)
-                state.window, window_start_s, window_steps = Window(), now_s, 0
+                bar.set_postfix(loss=f"{means['loss']:.3f}", tok_s=f"{tokens_per_s:.0f}", refresh=False)
+                state.window, window_start_s, window_tokens = {}, now_s, 0
             pause_start_s = time.monotonic()
 
             # validate
             if _due(state.step, watch.validate_every, steps):
-                validation = evaluate(model, run, world)
-                write_log(run.folder, world, {"step": state.step, "tokens": state.tokens, "valid_loss": validation})
-                if validation < state.best:
-                    state.best = validation
+                validation = {f"valid_{name}": value for name, value in evaluate(model, run, world).items()}
+                write_log(run.folder, world, {"step": state.step, "tokens": state.tokens, **validation})
+                if validation["valid_loss"] < state.best:
+                    state.best = validation["valid_loss"]
                     if world.leads:
                         run.save(network, run.folder / "checkpoints" / "best", _facts(state))
 
@@ -189,20 +202,27 @@ def train(run: Run, world: World) -> State:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, run: Run, world: World) -> float:
-    """Mean loss a predicted token over the validation rows, in nats."""
+def evaluate(model: nn.Module, run: Run, world: World) -> dict[str, float]:
+    """Means over the validation rows: "loss" and whatever else the objective sums."""
     step = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
     run.network.eval()
-    micro, generator = run.recipe.batch.micro_rows, torch.Generator(world.device).manual_seed(0)
-    nats, tokens = 0.0, 0.0
-    for start in range(world.rank * micro, len(run.validation), world.size * micro):
-        part = run.validation[start : start + micro].to(world.device)
+    rows = run.validation_part or run.recipe.batch.micro_rows
+    generator = torch.Generator(world.device).manual_seed(0)
+    sums: dict[str, float | Tensor] = {}
+    for start in range(world.rank * rows, len(run.validation), world.size * rows):
+        part = run.validation[start : start + rows].to(world.device)
         with _precision(run.recipe, world.device):
             _, logs = step(part, generator)
-        nats, tokens = nats + float(logs["nats_sum"]), tokens + float(logs["tokens"])
+        sums = {name: sums.get(name, 0.0) + value for name, value in logs.items()}
     run.network.train()
-    nats, tokens = world.total(nats, tokens)
-    return nats / max(1.0, tokens)
+    return _means(sums, world)
+
+
+def _means(sums: Window, world: World) -> dict[str, float]:
+    """The sums of all processes, divided by their count."""
+    total = world.totals(sums)
+    count = max(1.0, total.pop("count", 0.0))
+    return {"loss": 0.0} | {name: value / count for name, value in total.items()}
 
 
 def _sample(run: Run, step: int, world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,13 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-import partimento
-from partimento.checkpoint import write_checkpoint
 from partimento.configuration import to_plain
 from partimento.corpus.splits import split_by_group
 from partimento.corpus.store import Corpus
 from partimento.networks.decoder import Decoder
-from partimento.networks.factored import plain_state, share_parts
+from partimento.networks.factored import share_parts
 from partimento.objectives.next_token import next_token
 from partimento.systems.aria import AriaConfig
 from partimento.tokens.augment import Augmentation
@@ -29,6 +26,7 @@ from partimento.tokens.vocabulary import vocabulary_of_size
 from partimento.training.batches import PackedBatches, validation_rows
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
+from partimento.training.saving import save_network
 
 VALID_SHARE = 0.02
 
@@ -91,16 +89,16 @@ def pretrain(
             "network": to_plain(system.network),
             "recipe": to_plain(recipe),
             "pieces": {
-                side: _pieces(corpus, which) for side, which in (("train", train_pieces), ("valid", valid_pieces))
+                side: pieces_of(corpus, which) for side, which in (("train", train_pieces), ("valid", valid_pieces))
             },
         },
-        save=partial(_save, system, about),
+        save=partial(save_network, system.network, recipe, about),
         sample=sample,
     )
     return train(run, world)
 
 
-def _pieces(corpus: Corpus, which: list[int]) -> dict[str, int | str]:
+def pieces_of(corpus: Corpus, which: list[int]) -> dict[str, int | str]:
     """How many pieces, and a hash of all their contents in order: a run can only go on with the same ones."""
     hashes = corpus.select(which).column("content_hash")
     return {"count": len(which), "sha256": hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()}
@@ -117,8 +115,11 @@ def encode_piece(
     return AUGMENTATION.ids(ids, generator, tokenizer.vocabulary)
 
 
-def sides(corpus: Corpus) -> tuple[list[int], list[int]]:
+def sides(corpus: Corpus, least: int = 1) -> tuple[list[int], list[int]]:
     """Indices of the pieces to train on and to validate on.
+
+    Args:
+        least: songs to hold out at least, where the labels do not say which.
 
     Raises:
         ValueError: if one of the two has none.
@@ -133,47 +134,12 @@ def sides(corpus: Corpus) -> tuple[list[int], list[int]]:
         keys = [song or path for song, path in zip(songs, paths, strict=True)]
         parts = split_by_group(keys, {"train": 1 - VALID_SHARE, "valid": VALID_SHARE})
         train, valid = list(map(int, parts["train"])), list(map(int, parts["valid"]))
-        if not valid:  # a corpus so small that the hash held nothing out
-            train = [i for i, key in enumerate(keys) if key != keys[0]]
-            valid = [i for i, key in enumerate(keys) if key == keys[0]]
-        hint = "two pieces at least are needed, of two songs"
+        if len({keys[i] for i in valid}) < least:  # a corpus so small that the hash held too few out
+            held = set(list(dict.fromkeys(keys))[:least])
+            train = [i for i, key in enumerate(keys) if key not in held]
+            valid = [i for i, key in enumerate(keys) if key in held]
+        hint = f"pieces of {least + 1} songs at least are needed"
     for name, pieces in (("train", train), ("validate", valid)):
         if not pieces:
             raise ValueError(f"{corpus.folder} ({len(corpus)} pieces) has no piece to {name} on; {hint}")
     return train, valid
-
-
-def _save(system: AriaConfig, about: dict[str, Any], network: nn.Module, folder: Path, facts: dict[str, Any]) -> None:
-    versions = {"partimento": partimento.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    config = {
-        "system": "aria",
-        **about,
-        "network": to_plain(system.network),
-        "recipe": to_plain(system.recipe),
-        "trained": facts,
-        "versions": versions,
-    }
-    write_checkpoint(folder, plain_state(network), config, model_card(config))
-
-
-def model_card(config: dict[str, Any]) -> str:
-    """The model card of a checkpoint, from its config."""
-    trained, network = config["trained"], config["network"]
-    sizes = network["transformer"]
-    loss = "not validated" if trained["valid_loss"] is None else f"{trained['valid_loss']:.4f} nats a token"
-    return f"""---
-license: {config.get("licence", "unknown")}
-library_name: partimento
-tags: [music, midi, piano]
----
-
-# {config.get("name", "A partimento model")}
-
-A language model of piano performance (system `{config["system"]}`, preset `{config.get("preset", "-")}`), trained by
-`partimento pretrain`.
-
-- Network: {sizes["layers"]} layers of width {sizes["width"]}, {network["vocabulary"]:,} tokens, {network["context"]:,}
-  positions.
-- Data: {config.get("data", "not stated")}
-- Trained: {trained["step"]:,} steps, {trained["tokens"]:,} tokens; best validation loss: {loss}.
-"""

@@ -23,12 +23,7 @@ class Resumable(Protocol):
     def restore(self, state: dict[str, int]) -> None: ...
 
 
-@dataclass
-class Window:
-    """The steps since the last line of the log, as this process saw them."""
-
-    nats: float | Tensor = 0.0
-    predicted: float | Tensor = 0
+Window = dict[str, float | Tensor]  # what an objective sums, over the steps since the last line of the log
 
 
 @dataclass
@@ -39,14 +34,15 @@ class State:
         step: optimizer steps done.
         tokens: positions read in them, by all processes.
         seconds: spent in them.
-        best: lowest validation loss up to now, nats a token.
+        best: lowest validation loss up to now.
+        window: as this process saw it.
     """
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
     best: float = float("inf")
-    window: Window = field(default_factory=Window)
+    window: Window = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def save_state(folder: Path, world: World, state: State, moving: Moving) -> None
         "step": state.step,
         "generator": moving.generator.get_state(),
         "torch": torch.get_rng_state(),
-        "window": (float(state.window.nats), int(state.window.predicted)),
+        "window": {name: float(value) for name, value in state.window.items()},
     }
     before = torch.load(path, weights_only=True) if path.exists() else {}
     before.pop("before", None)
@@ -107,7 +103,7 @@ def restore_state(folder: Path, world: World, moving: Moving) -> State:
     moving.batches.restore(whole["batches"])
     moving.generator.set_state(own["generator"])
     torch.set_rng_state(own["torch"])
-    state.window = Window(*own.get("window", ()))
+    state.window = dict(own["window"])
     return state
 
 

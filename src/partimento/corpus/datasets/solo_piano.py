@@ -29,7 +29,7 @@ SAME_SONG = {
             for title in (
                 *("Umi_no_Mieru_Machi", "Toki_ni_wa_Mukashi_no_Hanashi_wo", "Kaze_no_Tani_no_Naushika"),
                 *("Kaze_no_Toori_Michi", "Yasashisa_ni_Tsutsumareta_nara", "Tonari_no_Totoro"),
-                *("Kimi_wo_Nosete", "Mononoke_Hime"),
+                *("Kimi_wo_Nosete", "Mononoke_Hime", "Once_in_a_While,_Talk_of_the_Old_Days"),
             )
         },
         "Yiruma/Yiruma_The_Day_That'll_Never_Come.mid": "Yiruma_Unknown_4",
@@ -45,6 +45,7 @@ ALSO_TESTED = {
     ("pianist8", "Clayderman_L_for_love"): "pianist8/midi/Clayderman/Clayderman_A_Comme_Amour.mid",
     ("pianist8", "Ryuichi_Mizu_No_Naka_No_Bagatelle"): "pianist8/midi/Ryuichi/Ryuichi_A_Bagatelle_in_Water.mid",
     ("emopia", "k-FNDbK6Qhg"): "emopia/midis/Q2_ZTrEoB8T9YA_0.mid",
+    ("emopia", "6Uf9XBUD3wE"): "pianist8/midi/Hillsong/Hillsong_Good_Grace.mid",
     # fantasias on the carols of the tested ones
     ("piano_midi_de", "Christmas ferd.keller_christmas_fantasia"): "piano_midi_de/midis/Christmas/bk_xmas1.mid",
     ("piano_midi_de", "Christmas opus 99"): "piano_midi_de/midis/Christmas/bk_xmas4.mid",

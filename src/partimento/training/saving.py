@@ -1,0 +1,74 @@
+"""The checkpoints that a run writes, with their model cards."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import partimento
+from partimento.checkpoint import write_checkpoint
+from partimento.configuration import to_plain
+from partimento.networks.decoder import DecoderConfig
+from partimento.networks.factored import plain_state
+from partimento.recipe import Recipe
+
+WHAT = {
+    "next_token": "A language model of piano performance",
+    "embedding": "An embedding of piano performance",
+    "classes": "A classifier of piano performance",
+}
+
+
+def save_network(
+    network_config: DecoderConfig,
+    recipe: Recipe,
+    about: Mapping[str, Any],
+    network: nn.Module,
+    folder: Path,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write a network as a checkpoint folder.
+
+    Args:
+        about: goes into its config.json: name, data, licence, preset, and what else says how it came about.
+        facts: of the training up to now: step, tokens, seconds, valid_loss.
+    """
+    versions = {"partimento": partimento.__version__, "torch": torch.__version__, "python": platform.python_version()}
+    config = {
+        "system": "aria",
+        **about,
+        "network": to_plain(network_config),
+        "recipe": to_plain(recipe),
+        "trained": dict(facts),
+        "versions": versions,
+    }
+    write_checkpoint(folder, plain_state(network), config, model_card(config))
+
+
+def model_card(config: Mapping[str, Any]) -> str:
+    """The model card of a checkpoint, from its config."""
+    trained, network = config["trained"], config["network"]
+    sizes = network["transformer"]
+    loss = "not validated" if trained["valid_loss"] is None else f"{trained['valid_loss']:.4f} nats"
+    base = f" from `{config['base']['name']}`" if config.get("base") else ""
+    return f"""---
+license: {config.get("licence", "unknown")}
+library_name: partimento
+tags: [music, midi, piano]
+---
+
+# {config.get("name", "A partimento model")}
+
+{WHAT[network["head"]]} (system `{config["system"]}`, preset `{config.get("preset", "-")}`), trained by
+`partimento {"finetune" if base else "pretrain"}`{base}.
+
+- Network: {sizes["layers"]} layers of width {sizes["width"]}, {network["vocabulary"]:,} tokens, {network["context"]:,}
+  positions.
+- Data: {config.get("data", "not stated")}
+- Trained: {trained["step"]:,} steps, {trained["tokens"]:,} tokens; best validation loss: {loss}.
+"""
