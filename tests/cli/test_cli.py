@@ -25,10 +25,12 @@ VERBS = (
     "evaluate",
     "embed",
     "search",
+    "label",
     "continue",
     "listen",
     "models",
     "import",
+    "export",
 )
 
 

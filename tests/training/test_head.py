@@ -33,7 +33,7 @@ def slices(seed: int = 1) -> tuple[list[list[np.ndarray]], np.ndarray]:
 def test_a_fitted_head_tells_what_the_network_hears() -> None:
     decoder, batch = network(), collate(*slices())
     before = {name: value.clone() for name, value in decoder.state_dict().items()}
-    fit_head(decoder, batch)
+    fit_head(decoder, batch, pieces=90)
     assert {n for n, v in decoder.state_dict().items() if not torch.equal(v, before[n])} == {"head.weight"}
     assert decoder.training
     with torch.no_grad():
@@ -64,3 +64,10 @@ def test_the_bias_rides_on_the_mean_feature() -> None:
     assert (found.argmax(1) == labels).float().mean() > 0.85
     assert not (found.argmax(1) == 4).any()  # a class that no slice has
     assert F.cross_entropy(found, labels) < 0.65
+
+
+def test_many_slices_of_few_pieces_weigh_as_few() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features, labels = torch.randn(12, 8, generator=generator), torch.arange(12) % 3
+    once = softmax_regression(features, labels, 3)
+    torch.testing.assert_close(softmax_regression(features.repeat(9, 1), labels.repeat(9), 3, 1 / 9), once)

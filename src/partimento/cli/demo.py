@@ -23,7 +23,7 @@ def demo(
     seconds: float = 30.0,
     seed: int = 1,
     model: Model = DEFAULT_MODEL,
-    embedding: Model = DEFAULT_EMBEDDING,
+    embedding: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER|ORG/REPO")] = DEFAULT_EMBEDDING,
     device: Device = "auto",
 ) -> int:
     """The tour: reads, embeds, searches and continues ten pieces.

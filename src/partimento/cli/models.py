@@ -44,7 +44,9 @@ def import_(
     licence: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Turn an official Aria checkpoint, or what `export` made of one of ours, into a folder of ours.
+    """Turn an official Aria checkpoint into a folder of ours.
+
+    Takes what `export` made of one of ours, too.
 
     Such a folder opens faster and says what it is.
     `load` and every --model also open official folders as they are.
@@ -75,7 +77,7 @@ def export(
     dtype: Literal["float32", "bfloat16"] = "float32",
     overwrite: bool = False,
 ) -> int:
-    """Write a model for other programs: transformers, vLLM, or the original Aria.
+    """Write a model for other programs, such as transformers.
 
     `import` turns the folder back into one of ours, with the same weights.
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LARGEST = 127
-TINY = torch.finfo(torch.float32).tiny  # instead of the largest magnitude of a row of zeros
+TINY = 1e-30  # instead of the largest magnitude of a row of zeros; 127 / TINY is still a number
 BLOCK_ROWS = 512  # rows multiplied at once: what stays in a core's cache
 SCALE = "_scale"  # the ending of the scales' names where they are stored beside their weights
 

@@ -176,8 +176,8 @@ class ClassesConfig:
             validation side choose the checkpoint.
         notes: fewest and most notes of a slice; a whole piece is read in windows of 300.
         windows: most windows of a piece that are read in validation, spread evenly over it; 0 is all.
-        probe_slices: slices of each piece to train on by which the head is fitted before anything else is trained; 0
-            begins with a random head.
+        probe_slices: number of slices, from the pieces in turn, by which the head is fitted before anything else is
+            trained; 0 begins with a random head.
         dropout: on the residual branches, rising from 0 to this value with depth.
         pool: which hidden state a slice is judged by; none is the base's own way.
         lora: rank of low-rank adapters (Hu et al. 2021), 0 to train all weights.
@@ -231,7 +231,7 @@ def classes_small() -> ClassesConfig:
             watch=WatchConfig(validate_every=25, validate_rows=100, sample_every=0, save_every=25),
         ),
         windows=3,
-        probe_slices=2,
+        probe_slices=512,
         pool="mean",
     )
 

@@ -40,6 +40,7 @@ from partimento.training.distributed import World
 TASK = "few_shot"
 ALL = 0  # the size that takes every piece
 VALID_SHARE = 0.2
+PROBE_SLICES = 256  # by which the head is fitted before a fine-tuning
 
 Method = Literal["full", "lora", "probe", "statistics"]
 METHODS: tuple[Method, ...] = ("statistics", "probe", "lora", "full")
@@ -219,7 +220,7 @@ def finetuning(settings: FewShot, cell: Cell, context: int) -> ClassesConfig:
     )
     lora = settings.rank if cell.method == "lora" else 0
     notes = (settings.notes, settings.notes)
-    return replace(classes_small(), recipe=recipe, notes=notes, windows=1, probe_slices=1, lora=lora)
+    return replace(classes_small(), recipe=recipe, notes=notes, windows=1, probe_slices=PROBE_SLICES, lora=lora)
 
 
 @cache

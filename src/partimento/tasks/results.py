@@ -129,10 +129,13 @@ def _cell(seeds: Sequence[dict[str, float]], metric: str) -> str:
     return f"{values[0]:.2f}{interval}"
 
 
+ELSEWHERE = ("continuations", "copied_runs", "few_shot")  # tasks with pages of their own
+
+
 def tables(results: Sequence[Result], split: str = "test") -> str:
     """All results as Markdown: a heading and a table for each task and metric, then for each suite."""
     parts = []
-    alone = [r for r in results if not r.suite and r.split == split]
+    alone = [r for r in results if not r.suite and r.split == split and r.task not in ELSEWHERE]
     for task in dict.fromkeys(r.task for r in alone):
         mine = [r for r in alone if r.task == task]
         for metric in dict.fromkeys(name for r in mine for name in r.metrics):
@@ -166,32 +169,48 @@ def suite_tables(results: Sequence[Result]) -> str:
 
 
 def suite_table(results: Sequence[Result], metric: str = "") -> str:
-    """A Markdown table of one suite: a row for each system, probe and checkpoint, a column for each task.
+    """A Markdown table of one suite: a row for each task, a column for each system, probe and checkpoint.
 
-    The figures of papers are rows of their own, with the words "other data". A column of means stands where they are
-    of just the tasks that are shown. Of several evaluations the last counts.
+    Differences between two systems stand below it.
+
+    The figures of papers are in columns of their own, headed "other data". A row of means stands where they are of just
+    the tasks that are shown. Of several evaluations the last counts.
 
     Args:
         metric: the main one of each task by default.
     """
     cells = _cells(results, metric)
-    columns = list(dict.fromkeys(column for _, column in cells if column[0] != MEAN))
-    mean = (MEAN, ", ".join(f"{task} ({data}; {split})" for task, data, split in columns), "")
+    tasks = list(dict.fromkeys(column for _, column in cells if column[0] != MEAN))
+    mean = (MEAN, ", ".join(f"{task} ({data}; {split})" for task, data, split in tasks), "")
     if any(column == mean for _, column in cells):
-        columns.append(mean)
-    heads = [_head(next(found[0] for (_, c), found in cells.items() if c == column), metric) for column in columns]
-    lines = [f"| system | probe | checkpoint | {' | '.join(heads)} |", f"|---|---|---|{'---:|' * len(columns)}"]
+        tasks.append(mean)
     learned = {(system, checkpoint) for (system, probe, checkpoint), _ in cells if probe != COSINE}
-    for system, probe, checkpoint in dict.fromkeys(row for row, _ in cells):
-        if probe == COSINE and (system, checkpoint) in learned:
-            continue
-        rows = ((system, probe, checkpoint), (system, COSINE, checkpoint))
-        found = [next((cells[row, column] for row in rows if (row, column) in cells), []) for column in columns]
-        lines.append(f"| {system} | {probe} | {checkpoint} | {' | '.join(_percent(f, metric) for f in found)} |")
+    systems = [
+        (system, probe, checkpoint)
+        for system, probe, checkpoint in dict.fromkeys(row for row, _ in cells)
+        if LESS not in system and (probe != COSINE or (system, checkpoint) not in learned)
+    ]
     papers = {_column(r): r.paper for r in results if r.paper and not metric}
-    for name in dict.fromkeys(name for paper in papers.values() for name in paper):
-        texts = [papers.get(column, {}).get(name, "") for column in columns]
-        lines.append(f"| {name} | {OTHERS} | | {' | '.join(texts)} |")
+    theirs = list(dict.fromkeys(name for paper in papers.values() for name in paper))
+    heads = ["<br>".join(filter(None, system)) for system in systems] + [f"{name}<br>{OTHERS}" for name in theirs]
+    lines = [f"| task | data | split | metric | {' | '.join(heads)} |", f"|---|---|---|---|{'---:|' * len(heads)}"]
+    for task in tasks:
+        found = [
+            next((cells[row, task] for row in (system, (system[0], COSINE, system[2])) if (row, task) in cells), [])
+            for system in systems
+        ]
+        one = next(filter(None, found))[0]
+        values = [_percent(seeds, metric) for seeds in found] + [papers.get(task, {}).get(name, "") for name in theirs]
+        about = (MEAN, "", "", "") if task == mean else (*task, metric or one.main)
+        lines.append(f"| {' | '.join([*about, *values])} |")
+    differences = [
+        f"- {system}, {probe}: {_percent(cells[row, mean], metric)}"
+        for row in dict.fromkeys(row for row, column in cells if column == mean)
+        for system, probe, _ in [row]
+        if LESS in system
+    ]
+    if differences:
+        lines += ["", "Differences of the means of all tasks, seed by seed and song by song:", "", *differences]
     return "\n".join(lines)
 
 
@@ -209,12 +228,6 @@ def _cells(results: Sequence[Result], metric: str) -> dict[tuple[Row, Column], l
 
 def _column(result: Result) -> Column:
     return result.task, result.data, result.split
-
-
-def _head(result: Result, metric: str) -> str:
-    if result.task == MEAN:
-        return MEAN
-    return f"{result.task}<br>{result.data}<br>{result.split}<br>{metric or result.main}"
 
 
 def _percent(seeds: Sequence[Result], metric: str) -> str:

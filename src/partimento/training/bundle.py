@@ -95,7 +95,8 @@ The network is Aria's (Bradshaw et al. 2025) at a fraction of its size: {sizes["
 
 {config["data"]}. The sets are POP909 (MIT), Pianist8 (CC BY 4.0), EMOPIA (CC BY 4.0) and
 piano-midi.de by Bernd Krueger (CC BY-SA 3.0 DE). No test piece of the MIDI-BERT, PianoBART, EMOPIA_cls and ACPAS
-splits is in the training data, nor any other piece of the same song or work.
+splits is in the training data, nor any other piece of the same song or work, with one exception that was found
+afterwards: a song of EMOPIA (`6Uf9XBUD3wE`) that Pianist8 tests as `Hillsong_Good_Grace`.
 
 ## Licence of the weights
 

@@ -84,9 +84,9 @@ def finetune_classes(
     network = classifier_of(base, config, len(pieces.classes))
     batches = SliceBatches(pieces, tokenizer, config)
     if config.probe_slices and not (folder / "state").exists():
-        probed = batches.rows(config.probe_slices * len(pieces.train))
+        probed = batches.rows(config.probe_slices)
         with half_precision(world.device, recipe.bf16):
-            fit_head(network.to(world.device), probed.to(world.device))
+            fit_head(network.to(world.device), probed.to(world.device), len(pieces.train))
         batches.restore({"drawn": 0})
     about = {
         **about,

@@ -14,15 +14,20 @@ from partimento.networks.decoder import Decoder
 from partimento.objectives.classification import LabelledSlices
 from partimento.objectives.contrastive import pooled
 
-PENALTY = 100.0  # of the squared weights of standardised features, against the sum of the losses in nats
+PENALTY = 100.0  # of the squared weights of standardised features, against the sum of the pieces' losses in nats
 BIAS_PENALTY = 1.0  # which keeps finite the bias of a class that no slice has
 ITERATIONS = 100
 
 
-def fit_head(network: Decoder, batch: LabelledSlices) -> None:
-    """Set the head of a classifier to the penalised softmax regression of slices on its own features."""
+def fit_head(network: Decoder, batch: LabelledSlices, pieces: int) -> None:
+    """Set the head of a classifier to the penalised softmax regression of slices on its own features.
+
+    Args:
+        pieces: of which the slices are; many slices of a few pieces say no more than these.
+    """
     features = head_features(network, batch)
-    weight = softmax_regression(features, batch.labels.repeat_interleave(batch.counts), network.head.out_features)
+    labels = batch.labels.repeat_interleave(batch.counts)
+    weight = softmax_regression(features, labels, network.head.out_features, min(1.0, pieces / len(labels)))
     network.head.weight.data.copy_(weight)
 
 
@@ -40,11 +45,14 @@ def head_features(network: Decoder, batch: LabelledSlices) -> Tensor:
     return found[0].float()
 
 
-def softmax_regression(features: Tensor, labels: Tensor, classes: int) -> Tensor:
+def softmax_regression(features: Tensor, labels: Tensor, classes: int, share: float = 1.0) -> Tensor:
     """(K, D) weight whose logits of features (S, D) tell labels (S,); there is no bias in it.
 
     Features are standardised to be fitted and a bias is fitted too; both go into the weight. The bias rides on the mean
     feature, which all features have much of.
+
+    Args:
+        share: how much a row counts against the penalty.
     """
     mean, deviation = features.mean(0), features.std(0, unbiased=False).clamp_min(1e-6)
     x = ((features - mean) / deviation).double()
@@ -54,7 +62,7 @@ def softmax_regression(features: Tensor, labels: Tensor, classes: int) -> Tensor
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.cross_entropy(x @ weight.T + bias, labels, reduction="sum")
+        value = share * F.cross_entropy(x @ weight.T + bias, labels, reduction="sum")
         value = value + PENALTY / 2 * weight.square().sum() + BIAS_PENALTY / 2 * bias.square().sum()
         value.backward()
         return value

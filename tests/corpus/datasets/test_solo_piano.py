@@ -83,10 +83,13 @@ def test_grouped_songs_name_files_that_exist(rows: list[Row]) -> None:
     assert by_path["pop909/mid/018.mid"].split == "test"
 
 
-def test_the_training_side_is_the_one_the_shipped_model_was_trained_on(rows: list[Row]) -> None:
-    """A change of these numbers changes what a model trained on this split has heard."""
+def test_the_training_side_is_the_one_that_the_documents_speak_of(rows: list[Row]) -> None:
+    """A change of these numbers changes what a model trained on this split has heard.
+
+    The shipped weights have heard two clips and a piece more, see docs/log.md.
+    """
     count = Counter((row.set, row.split) for row in rows)
-    assert [count[name, "train"] for name in SETS[:4]] == [780, 317, 462, 151]
+    assert [count[name, "train"] for name in SETS[:4]] == [780, 316, 460, 151]
     assert [count[name, "valid"] for name in SETS[:4]] == [42, 9, 14, 6]
     assert [count[name, "test"] for name in SETS[:4]] == [86, 76, 271, 58]
 
