@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "continuation-scores.md")
     parser.add_argument("--page", type=Path, default=Path("out/blind-pairs.html"))
     parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--card", type=Path, help="Markdown file to which what is to be in the model card is appended")
     options = parser.parse_args()
     if not options.tables:
         if options.corpus is None:
@@ -69,6 +70,26 @@ def main() -> None:
         measure(options)
     options.output.write_text(tables(results.read(options.results)), encoding="utf-8")
     print(options.output)
+    if options.card:
+        with options.card.open("a", encoding="utf-8") as file:
+            file.write(card(results.read(options.results), options.model))
+
+
+def card(found: Sequence[Result], model: str) -> str:
+    """How much of what the model plays is in its training data, in a sentence for the model card."""
+    mine = {(r.data, r.seed): r.metrics for r in found if r.task == TASK and r.system == model}
+    human = next(r.metrics for r in reversed(found) if r.task == COPIED)
+
+    def percent(name: str, all_of: Sequence[dict[str, float]]) -> str:
+        return f"{100 * mean(metrics[f'{name}_over_{LONG_RUN}'] for metrics in all_of):.1f} %"
+
+    notes, distinct = (percent(name, list(mine.values())) for name in ("copied_notes", "copied_distinct"))
+    human_notes, human_distinct = (percent(name, [human]) for name in ("copied_notes", "copied_distinct"))
+    return (
+        f"\nCopies: of its continuations of held-out pieces {notes} share a run of over {LONG_RUN} notes with the training "
+        f"data in any key, {distinct} one of over {LONG_RUN} distinct notes ({len(mine)} prompt lengths, see there "
+        f"for how many pieces); of held-out human music {human_notes} and {human_distinct} do. See docs/continuation-scores.md.\n"
+    )
 
 
 def measure(options: argparse.Namespace) -> None:

@@ -44,6 +44,8 @@ learn finetune aria "$work/corpus" -o "$work/run-conditioned" --objective genera
 # 6. held-out pieces beside n-grams on the same tokens; the piano tasks; the tables of the docs come from results/
 "$bin"/partimento evaluate piano-small "$work/corpus" --results results >"$work/held-out.md"
 "$bin"/partimento evaluate piano-small "$sets" --suite piano --most-notes 600 --bf16 --results results >"$work/piano.md"
+"$bin"/python runs/continuation-scores.py "$work/corpus" --pieces 24 --variations 1 --page "$work/blind-pairs.html" \
+  --card "$work/held-out.md"
 {
   printf '# Results\n\nHeld-out pieces; 95 %% intervals over songs. Made by runs/piano-small.sh from results/.\n\n'
   "$bin"/python -m partimento.tasks.results results

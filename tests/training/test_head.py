@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from partimento.networks.decoder import Decoder, DecoderConfig
+from partimento.networks.decoder import Decoder, DecoderConfig, Pool
 from partimento.networks.transformer import TransformerConfig
 from partimento.objectives.classification import classification, collate
 from partimento.training.head import fit_head, head_features, softmax_regression
 
 
-def network(pool: str = "mean") -> Decoder:
+def network(pool: Pool = "mean") -> Decoder:
     torch.manual_seed(0)
     sizes = TransformerConfig(32, 2, 2, 64, dropout=0.5)
     config = DecoderConfig(sizes, vocabulary=30, context=64, head="classes", outputs=3, pool=pool)
@@ -43,7 +43,8 @@ def test_a_fitted_head_tells_what_the_network_hears() -> None:
 
 
 def test_features_are_what_the_head_is_given_without_dropout() -> None:
-    for pool in ("mean", "end"):
+    pools: tuple[Pool, ...] = ("mean", "end")
+    for pool in pools:
         decoder, batch = network(pool), collate(*slices())
         features = head_features(decoder, batch)
         assert features.shape == (135, 32)

@@ -14,7 +14,7 @@ from partimento.networks.decoder import Decoder
 from partimento.objectives.classification import LabelledSlices
 from partimento.objectives.contrastive import pooled
 
-PENALTY = 100.0  # of the squared weights of standardised features, against the sum of the pieces' losses in nats
+PENALTY = 30.0  # of the squared weights of standardised features, against the sum of the pieces' losses in nats
 BIAS_PENALTY = 1.0  # which keeps finite the bias of a class that no slice has
 ITERATIONS = 100
 
