@@ -145,10 +145,11 @@ def main() -> None:
             arguments = (work, weights, options.device, options.tokens, options.new, options.rounds)
             rows.append(pool.apply(measure, arguments))
             print(rows[-1], flush=True)
-    where = torch.cuda.get_device_name() if options.device == "cuda" else "one CPU thread, CPU time"
+    where = torch.cuda.get_device_name() if options.device == "cuda" else "One CPU thread, CPU time"
     memory = "of the GPU" if options.device == "cuda" else "resident, beyond what Python and the libraries hold"
+    runs = "one run" if options.rounds == 1 else f"medians of {options.rounds} runs"
     notes = (
-        f"{where}; medians of {options.rounds} runs. Forward: the hidden sequence. Backward: gradients of all weights, "
+        f"{where}; {runs} after a warm-up. Forward: the hidden sequence. Backward: gradients of all weights, "
         f"with activations computed again (checkpointing), without an optimizer. Generation: one variation after "
         f"{PROMPT_TOKENS} tokens, the prompt's own time not counted. Memory {memory}, weights included."
     )

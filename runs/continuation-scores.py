@@ -86,9 +86,9 @@ def card(found: Sequence[Result], model: str) -> str:
     notes, distinct = (percent(name, list(mine.values())) for name in ("copied_notes", "copied_distinct"))
     human_notes, human_distinct = (percent(name, [human]) for name in ("copied_notes", "copied_distinct"))
     return (
-        f"\nCopies: of its continuations of held-out pieces {notes} share a run of over {LONG_RUN} notes with the training "
-        f"data in any key, {distinct} one of over {LONG_RUN} distinct notes ({len(mine)} prompt lengths, see there "
-        f"for how many pieces); of held-out human music {human_notes} and {human_distinct} do. See docs/continuation-scores.md.\n"
+        f"\nCopies: of its continuations of held-out pieces {notes} share a run of over {LONG_RUN} notes with the "
+        f"training data in any key, {distinct} one of over {LONG_RUN} distinct notes; of held-out human music "
+        f"{human_notes} and {human_distinct} do. See docs/continuation-scores.md.\n"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from partimento.midi import read_midi
@@ -89,6 +89,8 @@ NOTES = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(NOTES)
 def test_chords_and_intervals_as_a_loop_finds_them(drawn: list[tuple[int, int, int, int]]) -> None:
+    gaps = np.diff(np.unique([onset for onset, *_ in drawn]))
+    assume(35 not in gaps)  # which side of the limit that is, the last bit of a float decides
     chords: list[list[int]] = []
     last = -math.inf
     for onset, _, pitch, _ in sorted(drawn, key=lambda note: (note[0], note[2])):

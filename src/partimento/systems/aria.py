@@ -227,7 +227,7 @@ def classes_small() -> ClassesConfig:
         Recipe(
             schedule=ScheduleConfig(steps=200, warmup=10, final=0.0),
             batch=BatchConfig(rows=8, length=1024, micro_rows=8, augment=0.0),
-            optimizer=OptimizerConfig(lr=1e-3),
+            optimizer=OptimizerConfig(lr=3e-4),
             watch=WatchConfig(validate_every=25, validate_rows=100, sample_every=0, save_every=25),
         ),
         windows=3,

@@ -57,6 +57,7 @@ class FewShot:
         steps, rows, notes: of a fine-tuning: optimizer steps, slices a step, notes a slice.
         lr, lora_lr: peak learning rates of the two fine-tunings.
         rank: of the adapters.
+        augment: share of the slices of a fine-tuning that are augmented.
     """
 
     sizes: tuple[int, ...] = (10, 30, 100, 300, ALL)
@@ -65,9 +66,10 @@ class FewShot:
     steps: int = 32
     rows: int = 8
     notes: int = 100
-    lr: float = 1e-3
-    lora_lr: float = 3e-3
+    lr: float = 3e-4
+    lora_lr: float = 1e-3
     rank: int = 8
+    augment: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def planned(task: Task, model: Model, settings: FewShot, cell: Cell) -> Result:
     if cell.method in ("full", "lora"):
         rate = settings.lr if cell.method == "full" else settings.lora_lr
         about |= {"steps": settings.steps, "rows": settings.rows, "notes": settings.notes, "lr": rate}
+        about |= {"augment": settings.augment}
     checkpoint = "" if cell.method == "statistics" else model.hash
     name = system_name(cell.method, model, settings)
     return Result(name, checkpoint, TASK, task.name, task.split, cell.seed, main="accuracy", about=about)
@@ -213,7 +216,7 @@ def finetuning(settings: FewShot, cell: Cell, context: int) -> ClassesConfig:
     recipe = replace(
         classes_small().recipe,
         schedule=ScheduleConfig(steps=settings.steps, warmup=max(1, settings.steps // 10), final=0.0),
-        batch=BatchConfig(settings.rows, min(1024, context), settings.rows, augment=0.0),
+        batch=BatchConfig(settings.rows, min(1024, context), settings.rows, augment=settings.augment),
         optimizer=OptimizerConfig(lr=settings.lr if cell.method == "full" else settings.lora_lr),
         watch=WatchConfig(0, math.ceil(settings.steps / 3), validate_rows=24, sample_every=0, save_every=0),
         seed=cell.seed,

@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(settings.sizes), help="0 is all")
     for name in ("seeds", "most_notes", "steps", "rows", "notes", "rank"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(settings, name))
-    for name in ("lr", "lora_lr"):
+    for name in ("lr", "lora_lr", "augment"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(settings, name))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of one thread each")
     parser.add_argument("--device", default="cpu")
