@@ -47,7 +47,8 @@ class TransformerConfig:
 
 def rotary_table(positions: Tensor, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
     """Cosines and sines of the rotary angles, each (T, K/2) float32, for positions (T,). RoFormer, section 3.2.2."""
-    frequency = base ** (-torch.arange(0, head_dim, 2, device=positions.device, dtype=torch.float32) / head_dim)
+    # written as transformers writes it, for the same rounding: thousands of positions later it would be seen
+    frequency = 1.0 / base ** (torch.arange(0, head_dim, 2, device=positions.device, dtype=torch.float32) / head_dim)
     angle = positions.float()[:, None] * frequency
     return angle.cos(), angle.sin()
 
