@@ -1,7 +1,8 @@
 """What the rows of an index say, held in memory while searches repeat.
 
 To read path, length and labels of ten rows scattered over a table takes LanceDB half as long as to find the ten. Those
-of 200,000 files are 10 to 30 MB, beside the 144 MB of graphs that a search holds anyway.
+of 200,000 files are 10 to 30 MB, beside the 144 MB of graphs that a search holds anyway. They do not go stale: the
+number of a row is its place in the table's files, which are never written over, so a row that changes gets another.
 """
 
 from __future__ import annotations

@@ -30,10 +30,10 @@ SHOWN = ("path", "seconds", "labels")
 ANN_THRESHOLD = 100_000  # rows; an exact search of that many takes about 0.15 s
 ANN_NAME = "nearest_"  # the name of the ANN index ends with the number of rows it was built for
 REBUILD_GROWTH = 0.25  # the graphs are made anew when the table has grown by this share since
-ROWS_A_PARTITION = 50_000  # one graph each; smaller graphs build faster, and all of them are searched
+ROWS_A_PARTITION = 200_000  # one graph each; smaller ones build faster, but all are searched, which takes longer
 GRAPH_LINKS = 20
 BUILD_CANDIDATES = 150
-SEARCH_CANDIDATES = 64
+SEARCH_CANDIDATES = 128
 EVERY_PARTITION = 10_000  # more partitions than there are
 ADD_BATCH = 1_000
 KEEP_VERSIONS = timedelta(minutes=1)  # how long a search under way in another process may still read replaced files
@@ -87,7 +87,7 @@ class Index:
         self.dim: int = table.schema.field("vector").type.list_size
         self._rows: int | None = None  # None when rows have come since they were counted
         self._ann_is_current = False
-        self._version: int | None = None  # the table's at the last search
+        self._searched = False
         self._held: HeldRows | None = None
 
     @classmethod
@@ -207,18 +207,17 @@ class Index:
     def _found(self, query: Any) -> list[dict[str, Any]]:
         """The columns `SHOWN` and `_distance` of the rows that a query finds.
 
-        A first search reads them from the table; from the second one on, as long as the table stays as it is, those of
-        all rows are held in memory.
+        A first search reads them from the table; from the second one on those of all rows are held in memory, until
+        one is found that came later.
         """
-        version = self.table.version
-        if version == self._version:
+        if self._searched:
             if self._held is None:
                 self._held = HeldRows.read(self.table, SHOWN)
             found = query.select(["_distance"]).with_row_id(True).to_batches().read_all()
             rows = self._held.take(found["_rowid"].to_numpy())
-            if rows is not None:  # else another process has written just now
+            if rows is not None:
                 return [row | {"_distance": d} for row, d in zip(rows, found["_distance"].to_pylist(), strict=True)]
-        self._version, self._held = version, None
+        self._searched, self._held = True, None
         rows = query.with_row_id(False).select([*SHOWN, "_distance"]).to_list()
         return list(rows)
 
