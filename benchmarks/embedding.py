@@ -12,6 +12,7 @@ import argparse
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,9 +24,9 @@ from table import write_table
 from torch import nn
 
 from partimento.midi import read_midi
-from partimento.model import Model, load
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.networks.int8 import quantise
+from partimento.piano_model import PianoModel, load_piano
 from partimento.systems.aria import small
 from partimento.tokens.performance import PerformanceTokenizer
 from partimento.tokens.slices import WINDOW_NOTES
@@ -131,7 +132,7 @@ def nearest(grid: range, value: int) -> int:
     return best
 
 
-def chunks_of_dicts(path: Path, model: Model) -> list[torch.Tensor]:
+def chunks_of_dicts(path: Path, model: PianoModel) -> list[torch.Tensor]:
     """The ids (1, T) of each 300 notes, each with a copy of the file and a tokenizer of its own."""
     file, found = read_into_dicts(path), []
     for start in range(0, len(file["note_msgs"]), WINDOW_NOTES):
@@ -142,12 +143,12 @@ def chunks_of_dicts(path: Path, model: Model) -> list[torch.Tensor]:
     return found
 
 
-def chunks_of_ours(path: Path, model: Model) -> list[torch.Tensor]:
+def chunks_of_ours(path: Path, model: PianoModel) -> list[torch.Tensor]:
     """The same from our reader and tokenizer."""
     return [torch.from_numpy(ids)[None] for ids, _ in model.windows(read_midi(path))]
 
 
-def loop(model: Model, chunks: Callable[[Path, Model], list[torch.Tensor]]) -> Embed:
+def loop(model: PianoModel, chunks: Callable[[Path, PianoModel], list[torch.Tensor]]) -> Embed:
     """(N, D) plain means of the vectors of a file's chunks, which the network reads one by one."""
 
     @torch.no_grad()
@@ -162,23 +163,23 @@ def loop(model: Model, chunks: Callable[[Path, Model], list[torch.Tensor]]) -> E
     return embed
 
 
-def ours(model: Model, change: Callable[[Decoder], nn.Module] | None = None) -> Embed:
-    """`Model.embed`, with the mean of the loop, of the model or of a copy with a changed network."""
+def ours(model: PianoModel, change: Callable[[Decoder], nn.Module] | None = None) -> Embed:
+    """`PianoModel.embed`, with the mean of the loop, of the model or of a copy with a changed network."""
     if change:
         network = copy.deepcopy(model.network)
         change(network)
-        model = Model(network, model.tokenizer, model.config, model.name, model.weights)
+        model = replace(model, network=network)
     return lambda paths: model.embed(paths, compatible=True)
 
 
-def small_embedding(device: str) -> Model:
+def small_embedding(device: str) -> PianoModel:
     """An embedding model of random weights, of the preset small's size."""
     torch.manual_seed(0)
     config = DecoderConfig(small().network.transformer, vocabulary=2675, context=1024, head="embedding", outputs=512)
     network = Decoder(config).eval()
     network.initialise()
     network.to(device)
-    return Model(network, PerformanceTokenizer(vocabulary_of_size(2675)), {}, "random weights", Path())
+    return PianoModel({}, "random weights", Path(), network, PerformanceTokenizer(vocabulary_of_size(2675)))
 
 
 def files_of(count: int) -> list[Path]:
@@ -200,7 +201,7 @@ def main() -> None:
     if not all((RAW / name).is_dir() for name in SETS):
         raise SystemExit(f"this benchmark needs the data sets {' and '.join(SETS)} in {RAW}")
     paths = files_of(options.files)
-    model = load(options.model, options.device) if options.model else small_embedding(options.device)
+    model = load_piano(options.model, options.device) if options.model else small_embedding(options.device)
     on_gpu = options.device == "cuda"
     now = time.perf_counter if on_gpu else time.process_time  # every way ends with its vectors on the CPU
     original = "the original's loop"

@@ -23,9 +23,9 @@ from torch import Tensor
 from partimento.corpus.store import Corpus
 from partimento.examples import example_paths
 from partimento.midi import read_midi
-from partimento.model import load
 from partimento.networks.decoder import Decoder
 from partimento.networks.int8 import quantise, stored
+from partimento.piano_model import load_piano
 from partimento.systems.aria import paper
 from partimento.tasks.language_modelling import network_nats, piece_ids
 from partimento.tokens.performance import PerformanceTokenizer
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--without-paper", action="store_true", help="leave out the paper's size, which takes 8 GB")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model = load(options.model, device="cpu")
+    model = load_piano(options.model, device="cpu")
     if options.corpus:
         nats = held_out_nats(options.corpus, model.tokenizer, options.pieces)
         sample = f"{options.pieces} held-out pieces"

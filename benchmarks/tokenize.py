@@ -1,4 +1,6 @@
-"""Speed of performance tokens on one core, beside MidiTok's REMI and symusic's bare parsing of the same files.
+"""Speed of tokens on one core: Aria's beside MidiTok's REMI, OctupleMIDI beside MidiTok's Octuple.
+
+Files are also read, beside symusic's bare parsing of them.
 
     python benchmarks/tokenize.py [FOLDER OF MIDI FILES ...] [--files 300]
 
@@ -18,6 +20,7 @@ if __name__ != "__main__":
     sys.path.insert(0, folder)
 
 ROUNDS = 7
+MAX_BARS = 4096
 
 
 def main() -> None:
@@ -34,6 +37,7 @@ def main() -> None:
     from table import write_table
 
     from partimento.midi import read_midi
+    from partimento.tokens import octuple
     from partimento.tokens.performance import PerformanceTokenizer
 
     parser = argparse.ArgumentParser()
@@ -49,13 +53,25 @@ def main() -> None:
         sys.exit(f"no MIDI files in {', '.join(map(str, folders))}; give folders")
 
     tokenizer, remi = PerformanceTokenizer(), miditok.REMI()
+    # As in ours: every instrument, tempo and metre is told, and no bar left out.
+    config = miditok.TokenizerConfig(
+        use_programs=True, use_tempos=True, use_time_signatures=True, max_bar_embedding=MAX_BARS
+    )
+    octuples = miditok.Octuple(config)
     pieces = [read_midi(path) for path in paths]
     scores = [symusic.Score(str(path)) for path in paths]
     num_notes, num_scored = sum(map(len, pieces)), sum(score.note_num() for score in scores)
 
     few = slice(0, max(1, len(paths) // 10))  # the slow ones on a tenth of the files
     scored = sum(score.note_num() for score in scores[few])
-    encode_s, remi_s = seconds([(tokenizer.encode, pieces), (lambda score: remi(score.copy()), scores[few])])
+    encode_s, remi_s, ours_octuple_s, octuple_s = seconds(
+        [
+            (tokenizer.encode, pieces),
+            (lambda score: remi(score.copy()), scores[few]),
+            (octuple.encode, pieces),
+            (lambda score: octuples(score.copy()), scores[few]),
+        ]
+    )
     parse_s, ours_s, remi_file_s = seconds(
         [
             (lambda path: symusic.Score(str(path)), paths),
@@ -64,10 +80,13 @@ def main() -> None:
         ]
     )
     ours, theirs = num_notes / encode_s, scored / remi_s
+    ours_octuple, their_octuple = num_notes / ours_octuple_s, scored / octuple_s
     bare, whole, remi_whole = num_scored / parse_s, num_scored / ours_s, scored / remi_file_s
     rows: list[dict[str, object]] = [
         row("parsed notes → ids", "partimento", ours, ours / theirs, "MidiTok REMI"),
         row("parsed notes → ids", "MidiTok REMI", theirs, 1.0, "MidiTok REMI"),
+        row("parsed notes → OctupleMIDI", "partimento", ours_octuple, ours_octuple / their_octuple, "MidiTok Octuple"),
+        row("parsed notes → OctupleMIDI", "MidiTok Octuple", their_octuple, 1.0, "MidiTok Octuple"),
         row("file → parsed notes", "symusic", bare, 1.0, "symusic parsing"),
         row("file → ids", "partimento", whole, whole / bare, "symusic parsing"),
         row("file → ids", "MidiTok REMI", remi_whole, remi_whole / bare, "symusic parsing"),
@@ -76,7 +95,7 @@ def main() -> None:
         f"{len(paths)} files, {num_scored:,} notes, one core, best of {ROUNDS} rounds, taking turns; MidiTok "
         f"{version('miditok')} on {len(paths[few])} of the files, symusic {version('symusic')}."
     )
-    write_table("tokenize", "Performance tokens: notes a second", rows, notes)
+    write_table("tokenize", "Tokens: notes a second", rows, notes)
 
 
 def row(step: str, program: str, rate: float, ratio: float, of: str) -> dict[str, object]:

@@ -9,10 +9,10 @@ import torch
 
 from partimento.checkpoint import write_checkpoint
 from partimento.configuration import to_plain
-from partimento.model import Model, load
 from partimento.networks.decoder import Decoder, DecoderConfig, Head
 from partimento.networks.transformer import TransformerConfig
 from partimento.notes import Notes, from_ms
+from partimento.piano_model import PianoModel, load_piano
 
 CLASSES = ("high", "low")
 
@@ -26,7 +26,7 @@ def piece(number: int, count: int = 60) -> Notes:
     return from_ms(onset, generator.integers(50, 500, count), pitch, generator.integers(30, 110, count))
 
 
-def tiny_model(folder: Path, head: Head = "next_token", outputs: int | None = None, **config: object) -> Model:
+def tiny_model(folder: Path, head: Head = "next_token", outputs: int | None = None, **config: object) -> PianoModel:
     """A model of random weights, written as a checkpoint and opened."""
     torch.manual_seed(0)
     transformer = TransformerConfig(width=32, heads=2, layers=2, feedforward=64)
@@ -35,4 +35,4 @@ def tiny_model(folder: Path, head: Head = "next_token", outputs: int | None = No
     network.initialise()
     about = {"system": "aria", "name": "tiny", "network": to_plain(sizes), **config}
     write_checkpoint(folder, network.state_dict(), about, "# tiny\n")
-    return load(folder, "cpu")
+    return load_piano(folder, "cpu")

@@ -14,14 +14,16 @@ import pytest
 import torch
 
 import partimento
-from partimento import model as model_module
+from partimento import model as shared_module
+from partimento import piano_model as model_module
 from partimento.checkpoint import CheckpointError, read_config, write_checkpoint
 from partimento.configuration import to_plain
 from partimento.midi import MidiError, write_midi
-from partimento.model import Model, load, pick_device
+from partimento.model import load, pick_device
 from partimento.networks.decoder import Decoder, DecoderConfig, Pool
 from partimento.networks.transformer import TransformerConfig, initialise
 from partimento.notes import Notes, from_ms
+from partimento.piano_model import PianoModel, load_piano
 from partimento.systems.aria import small
 
 CONTEXT = 64
@@ -37,9 +39,9 @@ def save(folder: Path, config: DecoderConfig, seed: int = 0, std: float = 0.02) 
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(tmp_path_factory: pytest.TempPathFactory) -> PianoModel:
     config = DecoderConfig(TransformerConfig(width=32, heads=2, layers=2, feedforward=64), 2675, CONTEXT)
-    return load(save(tmp_path_factory.mktemp("models") / "tiny", config), device="cpu")
+    return load_piano(save(tmp_path_factory.mktemp("models") / "tiny", config), device="cpu")
 
 
 def piece(count: int, seed: int, program: int = 0) -> Notes:
@@ -59,29 +61,29 @@ def test_importing_the_package_loads_no_torch() -> None:
         partimento.lead  # noqa: B018
 
 
-def test_a_loaded_model_says_what_it_is(model: Model) -> None:
+def test_a_loaded_model_says_what_it_is(model: PianoModel) -> None:
     assert not model.network.training
     assert (model.name, model.context, model.embed_dim, model.time_unit) == ("tiny", CONTEXT, 32, 0.01)
     assert model.config["licence"] == "CC0-1.0"
     assert len(model.hash) == 12
-    assert model.hash == load(model.weights.parent, device="cpu").hash
+    assert model.hash == load_piano(model.weights.parent, device="cpu").hash
     assert all(p.dtype == torch.float32 for p in model.network.parameters())
-    assert load(model.weights, device="cpu", dtype=torch.bfloat16).network.head.weight.dtype == torch.bfloat16
+    assert load_piano(model.weights, device="cpu", dtype=torch.bfloat16).network.head.weight.dtype == torch.bfloat16
 
 
-def test_another_model_has_another_hash(model: Model, tmp_path: Path) -> None:
-    assert load(save(tmp_path / "other", model.network.config, seed=1), device="cpu").hash != model.hash
+def test_another_model_has_another_hash(model: PianoModel, tmp_path: Path) -> None:
+    assert load_piano(save(tmp_path / "other", model.network.config, seed=1), device="cpu").hash != model.hash
 
 
 def test_the_small_model_loads_in_less_than_a_second(tmp_path: Path) -> None:
     folder = save(tmp_path / "small", small().network)
-    load(folder, device="cpu")
+    load_piano(folder, device="cpu")
     start_s = time.process_time()
-    load(folder, device="cpu")
+    load_piano(folder, device="cpu")
     assert time.process_time() - start_s < 1
 
 
-def test_a_vector_is_the_normalised_mean_of_the_hidden_states(model: Model) -> None:
+def test_a_vector_is_the_normalised_mean_of_the_hidden_states(model: PianoModel) -> None:
     notes = piece(50, seed=1)
     ids = torch.from_numpy(model.tokenizer.encode(notes))
     assert len(ids) > 2 * CONTEXT
@@ -95,10 +97,10 @@ def test_a_vector_is_the_normalised_mean_of_the_hidden_states(model: Model) -> N
 
 
 def test_the_same_piece_gives_the_same_vector_alone_and_in_a_batch(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: PianoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "GROUP", 7)
-    monkeypatch.setattr(model_module, "BATCH_TOKENS", 300)
+    monkeypatch.setattr(shared_module, "GROUP", 7)
+    monkeypatch.setattr(shared_module, "BATCH_TOKENS", 300)
     pieces = [piece(count, seed) for seed, count in enumerate([1, 90, 5, 40, 200, 21, 22, 3, 64, 7])]
     alone = np.stack([model.embed(notes) for notes in pieces])
     np.testing.assert_allclose(model.embed(pieces), alone, atol=1e-5)
@@ -113,16 +115,16 @@ def test_the_same_piece_gives_the_same_vector_alone_and_in_a_batch(
 
 
 @pytest.fixture(scope="module", params=["end", "mean"])
-def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PianoModel:
     pool: Pool = request.param
     config = DecoderConfig(
         TransformerConfig(16, 2, 2, 32), 2675, context=1024, head="embedding", outputs=24, condition=8, pool=pool
     )
     folder = save(tmp_path_factory.mktemp("models") / f"tiny-{pool}", config, std=0.3)  # vectors that differ
-    return load(folder, device="cpu")
+    return load_piano(folder, device="cpu")
 
 
-def window_vectors(model: Model, notes: Notes) -> list[tuple[np.ndarray, int]]:
+def window_vectors(model: PianoModel, notes: Notes) -> list[tuple[np.ndarray, int]]:
     """The slow reference: the vector of each 300 notes, one at a time, and how many notes they are."""
     found = []
     for start in range(0, len(notes), 300):
@@ -135,7 +137,7 @@ def window_vectors(model: Model, notes: Notes) -> list[tuple[np.ndarray, int]]:
 
 
 @pytest.mark.parametrize("count", [1, 299, 300, 301, 770])
-def test_an_embedding_is_the_normalised_mean_of_windows_by_their_notes(embedder: Model, count: int) -> None:
+def test_an_embedding_is_the_normalised_mean_of_windows_by_their_notes(embedder: PianoModel, count: int) -> None:
     notes = piece(count, seed=count)
     windows = window_vectors(embedder, notes)
     assert len(windows) == -(-count // 300)
@@ -151,8 +153,8 @@ def test_an_embedding_is_the_normalised_mean_of_windows_by_their_notes(embedder:
     assert (cosine < 1 - 1e-5) == (count in (301, 770))  # where the last window is shorter
 
 
-def test_embeddings_of_many_are_those_of_each(embedder: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "GROUP", 3)
+def test_embeddings_of_many_are_those_of_each(embedder: PianoModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_module, "GROUP", 3)
     pieces = [piece(count, seed) for seed, count in enumerate([320, 1, 60, 650, 5, 300, 33, 90])]
     for compatible in (False, True):
         alone = np.stack([embedder.embed(notes, compatible) for notes in pieces])
@@ -164,7 +166,7 @@ def test_embeddings_of_many_are_those_of_each(embedder: Model, monkeypatch: pyte
 
 
 def test_an_embedding_leaves_other_instruments_out_before_it_counts_notes(
-    embedder: Model, caplog: pytest.LogCaptureFixture
+    embedder: PianoModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     piano, strings = piece(310, seed=4), piece(200, seed=5, program=48)
     onset, duration, pitch, velocity = (
@@ -179,7 +181,7 @@ def test_an_embedding_leaves_other_instruments_out_before_it_counts_notes(
         embedder.embed(strings)
 
 
-def test_a_language_model_has_compatible_vectors_too(model: Model) -> None:
+def test_a_language_model_has_compatible_vectors_too(model: PianoModel) -> None:
     """All windows of its context weigh the same, and the vector keeps its length."""
     notes = piece(50, seed=1)
     ids = torch.from_numpy(model.tokenizer.encode(notes))
@@ -189,8 +191,8 @@ def test_a_language_model_has_compatible_vectors_too(model: Model) -> None:
     np.testing.assert_allclose(model.embed(notes, compatible=True), torch.stack(means).mean(0).numpy(), atol=1e-5)
 
 
-def test_no_batch_is_larger_than_allowed(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "BATCH_TOKENS", 4 * CONTEXT)
+def test_no_batch_is_larger_than_allowed(model: PianoModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_module, "BATCH_TOKENS", 4 * CONTEXT)
     seen: list[torch.Size] = []
     handle = model.network.embedding.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
     try:
@@ -201,7 +203,7 @@ def test_no_batch_is_larger_than_allowed(model: Model, monkeypatch: pytest.Monke
     assert max(columns for _, columns in seen) == CONTEXT
 
 
-def test_other_instruments_are_left_out_with_one_notice(model: Model, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_instruments_are_left_out_with_one_notice(model: PianoModel, caplog: pytest.LogCaptureFixture) -> None:
     piano, strings = piece(30, seed=4), piece(30, seed=5, program=48)
     onset, duration, pitch, velocity = (
         np.concatenate([getattr(piano, c), getattr(strings, c)]) for c in ("onset", "duration", "pitch", "velocity")
@@ -213,7 +215,7 @@ def test_other_instruments_are_left_out_with_one_notice(model: Model, caplog: py
     assert [record.message for record in caplog.records] == ["notes of other instruments than piano are left out"]
 
 
-def test_a_file_without_piano_is_named(model: Model, tmp_path: Path) -> None:
+def test_a_file_without_piano_is_named(model: PianoModel, tmp_path: Path) -> None:
     write_midi(piece(12, seed=6, program=40), tmp_path / "violin.mid")
     with pytest.raises(MidiError, match=r"violin\.mid: none of its 12 notes is piano; tiny reads"):
         model.embed([tmp_path / "violin.mid"])
@@ -222,7 +224,7 @@ def test_a_file_without_piano_is_named(model: Model, tmp_path: Path) -> None:
         model.embed(tmp_path / "empty.mid")
 
 
-def test_configurations_that_this_version_cannot_open(model: Model, tmp_path: Path) -> None:
+def test_configurations_that_this_version_cannot_open(model: PianoModel, tmp_path: Path) -> None:
     folder = save(tmp_path / "m", model.network.config)
     config = read_config(folder)
 
@@ -231,16 +233,16 @@ def test_configurations_that_this_version_cannot_open(model: Model, tmp_path: Pa
 
     write({**config, "system": "etude"})
     with pytest.raises(CheckpointError, match="is of the system 'etude'"):
-        load(folder)
+        load_piano(folder)
     write({**config, "network": {**config["network"], "swing": 1}})
     with pytest.raises(CheckpointError, match=r"unknown network\.swing"):
-        load(folder)
+        load_piano(folder)
     write({**config, "network": {**config["network"], "vocabulary": 17727}})
     with pytest.raises(CheckpointError, match=r"wrong shape: embedding\.weight \[2675, 32\] instead of \[17727, 32\]"):
-        load(folder)
+        load_piano(folder)
 
 
-def test_devices(model: Model) -> None:
+def test_devices(model: PianoModel) -> None:
     assert model.device == torch.device("cpu")
     assert pick_device("cpu").type == "cpu"
     assert pick_device().type in ("cpu", "cuda", "mps")

@@ -81,10 +81,16 @@ def _parse(text: str, kind: Any) -> Any:
     """A value as JSON would have it; `from_plain` checks that it fits."""
     if get_origin(kind) is Literal or kind is str:
         return text
+    is_tuple = get_origin(kind) is tuple
+    if is_tuple:
+        inside = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+        if get_args(kind)[0] is str or get_origin(get_args(kind)[0]) is Literal:
+            return [part.strip(" '\"") for part in inside.split(",") if part.strip()]
+        text = f"[{inside}]"
     if text.lower() in WORDS:
         return WORDS[text.lower()]
     try:
-        return json.loads(f"[{text.strip('[]()')}]" if get_origin(kind) is tuple else text)
+        return json.loads(text)
     except ValueError:
         return text
 
@@ -93,7 +99,7 @@ def _spelled(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(get_args(kind))
     if get_origin(kind) is tuple:
-        return ",".join(_spelled(part) for part in get_args(kind))
+        return ",".join("..." if part is Ellipsis else _spelled(part) for part in get_args(kind))
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join("none" if part is type(None) else _spelled(part) for part in get_args(kind))
     return {bool: "true or false", int: "whole number", float: "number"}.get(kind, getattr(kind, "__name__", str(kind)))

@@ -16,15 +16,15 @@ from partimento.configuration import to_plain
 from partimento.generate.continuation import continue_notes
 from partimento.generate.like import announces_endings, condition_of, embedding_model_of
 from partimento.generate.options import ContinueOptions
-from partimento.model import Model
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.networks.transformer import TransformerConfig
 from partimento.notes import Notes
+from partimento.piano_model import PianoModel
 
 OPTIONS = ContinueOptions(prompt_seconds=6.0, seconds=3.0, seed=2, guidance=2.0, min_p=0.0, time_step_penalty=-3.0)
 
 
-def written(folder: Path, config: DecoderConfig, **more: object) -> Model:
+def written(folder: Path, config: DecoderConfig, **more: object) -> PianoModel:
     """A checkpoint of random weights, opened."""
     torch.manual_seed(4)
     network = Decoder(config)
@@ -34,12 +34,12 @@ def written(folder: Path, config: DecoderConfig, **more: object) -> Model:
     return partimento.load(folder, "cpu")
 
 
-def embedder(folder: Path, outputs: int = 12) -> Model:
+def embedder(folder: Path, outputs: int = 12) -> PianoModel:
     sizes = TransformerConfig(16, 2, 1, 32)
     return written(folder, DecoderConfig(sizes, 2675, 256, head="embedding", outputs=outputs))
 
 
-def player(folder: Path, condition: int | None = 12, **more: object) -> Model:
+def player(folder: Path, condition: int | None = 12, **more: object) -> PianoModel:
     return written(folder, DecoderConfig(TransformerConfig(32, 2, 2, 64), 2675, 256, condition=condition), **more)
 
 

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.attention.flex_attention import flex_attention
 
-from partimento.networks.packed import block_mask, by_mask, packed_causal
+from partimento.networks.packed import FILLER, block_mask, by_mask, packed_bidirectional, packed_causal
 from partimento.networks.transformer import Attend, causal
 
 BATCH, HEADS, TIME, DIM = 3, 2, 40, 8
@@ -85,5 +86,54 @@ def test_long_pieces_equal_the_mask_in_each_precision(dtype: torch.dtype) -> Non
     qkv = [torch.randn(2, 1, 1024, 8, generator=generator) for _ in range(3)]
     slow = output_and_gradients(by_mask(documents), [t.clone().requires_grad_() for t in qkv])
     fast = output_and_gradients(packed_causal(documents), [t.to(dtype).requires_grad_() for t in qkv])
+    for a, b in zip(fast, slow, strict=True):
+        assert (a.float() - b).norm() < (1e-5 if dtype == torch.float32 else 0.02) * b.norm()
+
+
+FILLED = torch.where(torch.arange(TIME) < torch.tensor([[33], [40], [1]]), PACKED, FILLER)
+
+
+@pytest.mark.parametrize("documents", [PACKED, FILLED, documents_of([40], [40], [40])])
+def test_both_ways_equals_one_full_mask_with_gradients(documents: Tensor) -> None:
+    qkv = queries_keys_values()
+    fast = output_and_gradients(packed_bidirectional(documents), qkv)
+    slow = output_and_gradients(by_mask(documents, is_causal=False), qkv)
+    for a, b in zip(fast, slow, strict=True):
+        torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
+
+
+def test_both_ways_equals_the_pieces_on_their_own() -> None:
+    q, k, v = (t.detach() for t in queries_keys_values())
+    output = packed_bidirectional(FILLED)(q, k, v)
+    for row, documents in enumerate(FILLED):
+        for piece in documents.unique():
+            at = (documents == piece).nonzero().flatten()
+            part = (slice(row, row + 1), slice(None), at)
+            alone = F.scaled_dot_product_attention(q[part], k[part], v[part])
+            torch.testing.assert_close(output[row, :, at], alone[0])
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")  # the CPU has no such kernel
+def test_flex_attention_sees_both_ways() -> None:
+    q, k, v = (t.detach() for t in queries_keys_values())
+    output = flex_attention(q, k, v, block_mask=block_mask(FILLED, is_causal=False))
+    torch.testing.assert_close(output, by_mask(FILLED, is_causal=False)(q, k, v), atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_both_ways_on_a_gpu_equals_the_mask() -> None:
+    documents = FILLED.repeat_interleave(16, dim=1).cuda()
+    q, k, v = (torch.randn(BATCH, HEADS, 16 * TIME, 64, device="cuda") for _ in range(3))
+    slow = by_mask(documents, is_causal=False)(q, k, v)
+    torch.testing.assert_close(packed_bidirectional(documents)(q, k, v), slow, atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_long_pieces_both_ways_equal_the_mask_in_each_precision(dtype: torch.dtype) -> None:
+    documents = documents_of([300, 600, 124], [1024])  # in bfloat16 in blocks of queries, the last one without
+    generator = torch.Generator().manual_seed(1)
+    qkv = [torch.randn(2, 1, 1024, 8, generator=generator) for _ in range(3)]
+    slow = output_and_gradients(by_mask(documents, is_causal=False), [t.clone().requires_grad_() for t in qkv])
+    fast = output_and_gradients(packed_bidirectional(documents), [t.to(dtype).requires_grad_() for t in qkv])
     for a, b in zip(fast, slow, strict=True):
         assert (a.float() - b).norm() < (1e-5 if dtype == torch.float32 else 0.02) * b.norm()

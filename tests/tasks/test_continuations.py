@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from partimento.corpus.store import Corpus, Piece, write_corpus
-from partimento.model import Model
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.networks.transformer import TransformerConfig
 from partimento.notes import Notes, from_ms
+from partimento.piano_model import PianoModel
 from partimento.search.copies import open_index
 from partimento.tasks import continuations
 from partimento.tasks.continuations import LATER, OTHER, REPEATED, TRUE, cases, evaluate, human, nats_after
@@ -23,7 +23,7 @@ from partimento.tokens.vocabulary import PIANO
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(tmp_path_factory: pytest.TempPathFactory) -> PianoModel:
     """A tiny language model of random weights that waits often, so that half a minute is some dozens of notes."""
     torch.manual_seed(0)
     network = Decoder(DecoderConfig(TransformerConfig(16, 2, 1, 32), PIANO.size, context=512))
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
         network.head.weight[PIANO.time_step] = 1.2
     weights = tmp_path_factory.mktemp("model") / "model.safetensors"
     weights.write_bytes(b"random")
-    return Model(network.eval(), PerformanceTokenizer(PIANO), {}, "tiny", weights)
+    return PianoModel({}, "tiny", weights, network.eval(), PerformanceTokenizer(PIANO))
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_human_continuations_are_where_they_belong(corpus: Corpus) -> None:
     assert len(onset_ms) > len(seven)
 
 
-def test_a_prompt_changes_nothing_but_what_is_heard(corpus: Corpus, model: Model, brief: float) -> None:
+def test_a_prompt_changes_nothing_but_what_is_heard(corpus: Corpus, model: PianoModel, brief: float) -> None:
     case = cases(corpus, 4)[1]
     first, again = (continuations.continued(model, case, 5.0, variations=2, seed=1) for _ in range(2))
     assert [take.pitch.tolist() for take in first] == [take.pitch.tolist() for take in again]
@@ -119,7 +119,7 @@ def test_a_prompt_changes_nothing_but_what_is_heard(corpus: Corpus, model: Model
 
 
 @pytest.mark.parametrize(("first", "window"), [(1, 200), (40, 30), (7, 16), (99, 30)])
-def test_nats_after_equals_one_token_at_a_time(model: Model, first: int, window: int) -> None:
+def test_nats_after_equals_one_token_at_a_time(model: PianoModel, first: int, window: int) -> None:
     ids = np.random.default_rng(0).integers(0, PIANO.size, 100)
     expected = []
     with torch.no_grad():
@@ -132,7 +132,7 @@ def test_nats_after_equals_one_token_at_a_time(model: Model, first: int, window:
     np.testing.assert_allclose(nats_after(model.network, ids, first, window), expected, atol=2e-5)
 
 
-def test_a_continuation_costs_its_own_tokens_alone(corpus: Corpus, model: Model) -> None:
+def test_a_continuation_costs_its_own_tokens_alone(corpus: Corpus, model: PianoModel) -> None:
     case = cases(corpus, 4)[0]
     prompt = continuations.excerpt(case.notes, 15.0, 30.0)
     true = human(case, 15.0)[TRUE].window(0.0, 4.0)
@@ -149,7 +149,7 @@ def test_a_continuation_costs_its_own_tokens_alone(corpus: Corpus, model: Model)
 
 
 @pytest.mark.usefixtures("brief")
-def test_evaluation_has_every_row_and_knows_a_copy(corpus: Corpus, model: Model, tmp_path: Path) -> None:
+def test_evaluation_has_every_row_and_knows_a_copy(corpus: Corpus, model: PianoModel, tmp_path: Path) -> None:
     everything = open_index(corpus, None, tmp_path / "index")  # the test pieces too, so that the true ones are copies
     found = evaluate(corpus, model, everything, tmp_path / "results", pieces=4, prompts_s=(5.0, 15.0), variations=2)
     assert read(tmp_path / "results") == found
@@ -172,7 +172,9 @@ def test_evaluation_has_every_row_and_knows_a_copy(corpus: Corpus, model: Model,
 
 
 @pytest.mark.usefixtures("brief")
-def test_processes_play_what_one_process_plays(corpus: Corpus, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_play_what_one_process_plays(
+    corpus: Corpus, model: PianoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def played(rows: Sequence[list[continuations.Played]]) -> list[list[tuple[str, int, list[int], float]]]:
         return [[(one.system, one.seed, one.notes.pitch.tolist(), one.nats) for one in row] for row in rows]
 
@@ -183,7 +185,7 @@ def test_processes_play_what_one_process_plays(corpus: Corpus, model: Model, mon
 
 
 @pytest.mark.usefixtures("brief")
-def test_blind_pairs_begin_alike(corpus: Corpus, model: Model) -> None:
+def test_blind_pairs_begin_alike(corpus: Corpus, model: PianoModel) -> None:
     chosen = cases(corpus, 4)[:2]
     for case, pair in zip(chosen, continuations.blind_pairs(model, chosen, 5.0), strict=True):
         assert pair.title == case.path

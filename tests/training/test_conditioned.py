@@ -23,12 +23,12 @@ from partimento.generate.continuation import continue_notes
 from partimento.generate.guidance import mixed
 from partimento.generate.options import ContinueOptions
 from partimento.midi import read_midi, write_midi
-from partimento.model import Model
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.networks.transformer import TransformerConfig
 from partimento.notes import Notes, from_ms
 from partimento.objectives.next_token import next_token
 from partimento.objectives.piece_rows import next_token_of_piece
+from partimento.piano_model import PianoModel
 from partimento.recipe import BatchConfig, OptimizerConfig, Recipe, ScheduleConfig, WatchConfig
 from partimento.training.conditioned import finetune_generative, losses_by_condition, piece_conditions, start_from
 from partimento.training.distributed import World
@@ -47,7 +47,7 @@ RECIPE = Recipe(
 SHORT = replace(RECIPE, schedule=ScheduleConfig(steps=6, warmup=2), watch=replace(RECIPE.watch, save_every=2))
 
 
-def random_model(folder: Path, config: DecoderConfig) -> Model:
+def random_model(folder: Path, config: DecoderConfig) -> PianoModel:
     torch.manual_seed(1)
     network = Decoder(config)
     network.initialise()
@@ -67,26 +67,28 @@ def corpus(folder: Path) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def base(folder: Path) -> Model:
+def base(folder: Path) -> PianoModel:
     return random_model(folder / "base", DecoderConfig(TransformerConfig(32, 2, 2, 64), 2675, 128))
 
 
 @pytest.fixture(scope="module")
-def embedder(folder: Path) -> Model:
+def embedder(folder: Path) -> PianoModel:
     """Random, but the mean over a piece's tokens tells low from high."""
     sizes = TransformerConfig(32, 2, 1, 64)
     return random_model(folder / "embedder", DecoderConfig(sizes, 2675, 256, head="embedding", outputs=24, pool="mean"))
 
 
 @pytest.fixture(scope="module")
-def trained(folder: Path, corpus: Corpus, base: Model, embedder: Model) -> Model:
+def trained(folder: Path, corpus: Corpus, base: PianoModel, embedder: PianoModel) -> PianoModel:
     about = {**ABOUT, "condition_model": str(folder / "embedder")}
     state = finetune_generative(base, RECIPE, corpus, folder / "run", ALONE, about, embedder)
     assert state.step == 100
     return partimento.load(folder / "run" / "checkpoints" / "best", "cpu")
 
 
-def test_it_learns_to_use_the_condition(trained: Model, corpus: Corpus, embedder: Model, tmp_path: Path) -> None:
+def test_it_learns_to_use_the_condition(
+    trained: PianoModel, corpus: Corpus, embedder: PianoModel, tmp_path: Path
+) -> None:
     pieces = [8, 9, 10, 11]
     conditions = piece_conditions(embedder, corpus, pieces, tmp_path / "state" / "conditions.npy", ALONE)
     windows = windows_of(corpus, pieces, 64, from_start=True)
@@ -107,7 +109,7 @@ def opening() -> Notes:
 
 
 @pytest.mark.parametrize("kind", [LOW, HIGH], ids=["low", "high"])
-def test_guided_music_follows_its_reference(trained: Model, embedder: Model, kind: tuple[int, ...]) -> None:
+def test_guided_music_follows_its_reference(trained: PianoModel, embedder: PianoModel, kind: tuple[int, ...]) -> None:
     condition = embedder.embed(piece_of(kind, 99))
     options = ContinueOptions(prompt_seconds=None, seconds=3.0, variations=6, seed=0, guidance=3.0, min_p=0.1)
     takes = continue_notes(trained.network, trained.tokenizer, opening(), options, condition)
@@ -119,7 +121,7 @@ def test_guided_music_follows_its_reference(trained: Model, embedder: Model, kin
 @torch.no_grad()
 @pytest.mark.parametrize("kind", [LOW, HIGH], ids=["low", "high"])
 def test_the_stronger_the_guidance_the_likelier_its_kind(
-    trained: Model, embedder: Model, kind: tuple[int, ...]
+    trained: PianoModel, embedder: PianoModel, kind: tuple[int, ...]
 ) -> None:
     ids = torch.tensor([[6, *trained.tokenizer.encode(opening())[:-1]]])
     condition = torch.from_numpy(embedder.embed(piece_of(kind, 99)))[None]
@@ -132,7 +134,7 @@ def test_the_stronger_the_guidance_the_likelier_its_kind(
     assert chance[0] < chance[-1] - 0.05
 
 
-def test_the_checkpoint_says_what_it_is(trained: Model, base: Model, folder: Path) -> None:
+def test_the_checkpoint_says_what_it_is(trained: PianoModel, base: PianoModel, folder: Path) -> None:
     config = read_config(folder / "run" / "checkpoints" / "last")
     assert config["condition_model"] == str(folder / "embedder")
     assert config["base"] == {"name": "base", "hash": base.hash}
@@ -146,7 +148,7 @@ def test_the_checkpoint_says_what_it_is(trained: Model, base: Model, folder: Pat
 
 @torch.no_grad()
 def test_without_a_condition_it_is_a_language_model_and_begins_as_its_base(
-    base: Model, embedder: Model, corpus: Corpus
+    base: PianoModel, embedder: PianoModel, corpus: Corpus
 ) -> None:
     network = start_from(base.network, 24).eval()
     pieces = [8, 9]
@@ -164,7 +166,7 @@ def test_without_a_condition_it_is_a_language_model_and_begins_as_its_base(
     torch.testing.assert_close(next_token_of_piece(network, seen)[0], plain, rtol=0.01, atol=0)
 
 
-def test_a_base_with_an_adapter_keeps_it_or_gets_another(base: Model) -> None:
+def test_a_base_with_an_adapter_keeps_it_or_gets_another(base: PianoModel) -> None:
     conditioned = start_from(base.network, 24)
     assert conditioned.adapter is not None
     same, kept, other = (start_from(conditioned, features) for features in (24, None, 10))
@@ -178,7 +180,7 @@ def test_a_base_with_an_adapter_keeps_it_or_gets_another(base: Model) -> None:
 
 @pytest.mark.parametrize("conditioned", [True, False])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
-    base: Model, embedder: Model, corpus: Corpus, tmp_path: Path, conditioned: bool
+    base: PianoModel, embedder: PianoModel, corpus: Corpus, tmp_path: Path, conditioned: bool
 ) -> None:
     model = embedder if conditioned else None
     recipe = replace(SHORT, watch=replace(SHORT.watch, sample_every=3))
@@ -199,7 +201,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
         finetune_generative(base, recipe, corpus, tmp_path / "run", ALONE, ABOUT, None if conditioned else embedder)
 
 
-def test_endings_are_learned_without_a_condition(base: Model, corpus: Corpus, tmp_path: Path) -> None:
+def test_endings_are_learned_without_a_condition(base: PianoModel, corpus: Corpus, tmp_path: Path) -> None:
     recipe = replace(
         RECIPE, batch=replace(RECIPE.batch, length=128, rows=4), schedule=replace(RECIPE.schedule, steps=60)
     )
@@ -217,7 +219,9 @@ def test_endings_are_learned_without_a_condition(base: Model, corpus: Corpus, tm
     assert chance[-2] > 20 * chance[4:-10].mean()  # <E> after the last note, not before
 
 
-def test_what_cannot_be_trained_is_refused(base: Model, embedder: Model, corpus: Corpus, tmp_path: Path) -> None:
+def test_what_cannot_be_trained_is_refused(
+    base: PianoModel, embedder: PianoModel, corpus: Corpus, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     with pytest.raises(ValueError, match="embedder is no language model"):
         finetune_generative(embedder, SHORT, corpus, run, ALONE, ABOUT)
@@ -248,7 +252,7 @@ def partimento_continue(*args: str | Path, status: int = 0) -> subprocess.Comple
     return run
 
 
-def test_as_a_user(trained: Model, folder: Path, tmp_path: Path) -> None:
+def test_as_a_user(trained: PianoModel, folder: Path, tmp_path: Path) -> None:
     write_midi(opening(), tmp_path / "prompt.mid")
     write_midi(piece_of(LOW, 99), tmp_path / "low.mid")
     model = ("--model", folder / "run" / "checkpoints" / "best")

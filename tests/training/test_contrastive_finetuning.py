@@ -19,11 +19,11 @@ from toy_pieces import toy_corpus, toy_piece
 from partimento.checkpoint import read_config, read_state, write_checkpoint
 from partimento.configuration import to_plain
 from partimento.corpus.store import Corpus, Piece, write_corpus
-from partimento.model import Model, load
 from partimento.networks.decoder import Decoder, DecoderConfig, Pool
 from partimento.networks.transformer import TransformerConfig
 from partimento.objectives.contrastive import SlicePairs, contrastive
 from partimento.overrides import override
+from partimento.piano_model import PianoModel, load_piano
 from partimento.systems.aria import CONTRASTIVE, ContrastiveConfig, contrastive_small
 from partimento.training import contrastive as training_module
 from partimento.training.contrastive import embedding_of, finetune_contrastive, validation_pairs
@@ -48,7 +48,7 @@ def config(*more: str) -> ContrastiveConfig:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def base(tmp_path_factory: pytest.TempPathFactory) -> PianoModel:
     """A conditioned language model, so that there is an adapter to leave out."""
     torch.manual_seed(0)
     sizes = TransformerConfig(width=32, heads=2, layers=2, feedforward=64)
@@ -57,7 +57,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = tmp_path_factory.mktemp("models") / "base"
     about = {"system": "aria", "network": to_plain(network.config), "licence": "CC0-1.0"}
     write_checkpoint(folder, network.state_dict(), about, "# base\n")
-    return load(folder, "cpu")
+    return load_piano(folder, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return toy_corpus(tmp_path_factory.mktemp("corpora") / "toys", TRAIN + VALID + 1, side)
 
 
-def go(base: Model, corpus: Corpus, folder: Path, *more: str, world: World = ALONE) -> State:
+def go(base: PianoModel, corpus: Corpus, folder: Path, *more: str, world: World = ALONE) -> State:
     return finetune_contrastive(base, config(*more), corpus, folder, world, ABOUT)
 
 
 @pytest.fixture(scope="module")
-def trained(base: Model, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pool], Path]:
+def trained(base: PianoModel, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pool], Path]:
     """The folder of a run of forty steps with this pooling."""
     folders: dict[str, Path] = {}
 
@@ -87,18 +87,18 @@ def trained(base: Model, corpus: Corpus, tmp_path_factory: pytest.TempPathFactor
     return run
 
 
-def slicing(base: Model, config: ContrastiveConfig) -> Slicing:
+def slicing(base: PianoModel, config: ContrastiveConfig) -> Slicing:
     return Slicing(base.tokenizer, config.notes, CONTEXT, AUGMENTATION, config.one_key)
 
 
-def held_out(base: Model, corpus: Corpus, most: int = 128) -> SlicePairs:
+def held_out(base: PianoModel, corpus: Corpus, most: int = 128) -> SlicePairs:
     return validation_pairs(corpus, sides(corpus)[1], list(range(len(corpus))), slicing(base, config()), most)
 
 
 # pool, hits in training (1 of 31 by chance), hits on pieces that were not heard (1 of 39), similarity over strangers'
 @pytest.mark.parametrize(("pool", "hits", "valid_hits", "margin"), [("mean", 0.7, 0.4, 0.6), ("end", 0.5, 0.15, 0.4)])
 def test_partners_are_found_among_pieces_that_were_not_heard(
-    trained: Callable[[Pool], Path], base: Model, pool: Pool, hits: float, valid_hits: float, margin: float
+    trained: Callable[[Pool], Path], base: PianoModel, pool: Pool, hits: float, valid_hits: float, margin: float
 ) -> None:
     log = log_of(trained(pool))
     training = [line for line in log if "loss" in line]
@@ -110,11 +110,11 @@ def test_partners_are_found_among_pieces_that_were_not_heard(
     assert validation[-1]["valid_hits"] > valid_hits
     assert validation[-1]["valid_loss"] < validation[0]["valid_loss"]
 
-    model = load(trained(pool) / "checkpoints" / "best", "cpu")
+    model = load_piano(trained(pool) / "checkpoints" / "best", "cpu")
     pieces = [toy_piece(number) for number in range(TRAIN, TRAIN + VALID)]
     halves = [notes.select(np.arange(60)[half]) for notes in pieces for half in (slice(0, 30), slice(30, 60))]
 
-    def above_strangers(embedder: Model) -> float:
+    def above_strangers(embedder: PianoModel) -> float:
         vectors = embedder.embed(halves)
         similarity, piece = vectors @ vectors.T, np.arange(len(halves)) // 2
         own = np.diagonal(similarity, 1)[::2].mean()
@@ -125,11 +125,11 @@ def test_partners_are_found_among_pieces_that_were_not_heard(
 
 
 def test_the_checkpoint_is_an_embedding_that_says_how_it_came_about(
-    trained: Callable[[Pool], Path], base: Model, corpus: Corpus
+    trained: Callable[[Pool], Path], base: PianoModel, corpus: Corpus
 ) -> None:
     run = trained("mean")
     folder = run / "checkpoints" / "best"
-    model, about = load(folder, "cpu"), read_config(folder)
+    model, about = load_piano(folder, "cpu"), read_config(folder)
     assert model.is_embedding
     assert (model.embed_dim, model.context) == (16, CONTEXT)
     vectors = model.embed([toy_piece(1), toy_piece(2)])
@@ -154,14 +154,14 @@ def test_the_checkpoint_is_an_embedding_that_says_how_it_came_about(
 
 
 def test_what_is_validated_is_the_checkpoint_that_is_kept(
-    trained: Callable[[Pool], Path], base: Model, corpus: Corpus
+    trained: Callable[[Pool], Path], base: PianoModel, corpus: Corpus
 ) -> None:
     folder = trained("mean") / "checkpoints" / "best"
-    _, logs = contrastive(load(folder, "cpu").network, held_out(base, corpus))
+    _, logs = contrastive(load_piano(folder, "cpu").network, held_out(base, corpus))
     assert float(logs["loss"] / logs["count"]) == pytest.approx(read_config(folder)["trained"]["valid_loss"], rel=1e-4)
 
 
-def test_the_body_is_the_language_models_and_the_head_is_new(base: Model) -> None:
+def test_the_body_is_the_language_models_and_the_head_is_new(base: PianoModel) -> None:
     torch.manual_seed(1)
     network = embedding_of(base.network, config())
     old, new = base.network.state_dict(), network.state_dict()
@@ -174,7 +174,7 @@ def test_the_body_is_the_language_models_and_the_head_is_new(base: Model) -> Non
 
 
 def test_an_interrupted_run_equals_one_that_was_not_and_may_be_lengthened(
-    base: Model, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: PianoModel, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = ("steps=9", "validate_every=4", "decay_from=0.5")
     go(base, corpus, tmp_path / "whole", *settings)
@@ -203,7 +203,7 @@ def test_an_interrupted_run_equals_one_that_was_not_and_may_be_lengthened(
         go(base, corpus, tmp_path / "run", "temperature=0.2", *settings)
 
 
-def test_validation_pairs_are_one_a_song_and_the_same_for_every_run(base: Model, corpus: Corpus) -> None:
+def test_validation_pairs_are_one_a_song_and_the_same_for_every_run(base: PianoModel, corpus: Corpus) -> None:
     one, pieces = config(), list(range(3, 13))
     songs = [number // 3 for number in range(len(corpus))]  # 1 1 1 2 2 2 3 3 3 4
     pairs = validation_pairs(corpus, pieces, songs, slicing(base, one), 64)
@@ -221,7 +221,7 @@ def test_validation_pairs_are_one_a_song_and_the_same_for_every_run(base: Model,
             assert set(notes.tolist()) <= set(whole.tolist())
 
 
-def test_validation_does_not_hang_on_the_size_of_a_batch(base: Model, corpus: Corpus, tmp_path: Path) -> None:
+def test_validation_does_not_hang_on_the_size_of_a_batch(base: PianoModel, corpus: Corpus, tmp_path: Path) -> None:
     still = ("steps=1", "optimizer.lr=0", "validate_every=1")
     losses = []
     for rows in (2, 8):
@@ -242,7 +242,7 @@ def labelled(folder: Path, sides: str, songs: str, silent: str = "") -> Corpus:
     return write_corpus(folder, pieces)
 
 
-def test_what_cannot_be_learned_from_is_refused(base: Model, corpus: Corpus, tmp_path: Path) -> None:
+def test_what_cannot_be_learned_from_is_refused(base: PianoModel, corpus: Corpus, tmp_path: Path) -> None:
     for settings, words in (
         (("length=97",), "batch.length 97 is over the 96 positions of base"),
         (("rows=1",), r"batch.rows 1 must be a multiple of 1 process\(es\), two at least for each"),
@@ -262,7 +262,7 @@ def test_what_cannot_be_learned_from_is_refused(base: Model, corpus: Corpus, tmp
 
 
 def test_pieces_without_piano_are_left_out_with_a_notice(
-    base: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    base: PianoModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     mixed = labelled(tmp_path / "mixed", "tttvvv", "abcdef", silent="15")
     with caplog.at_level(logging.WARNING, "partimento"):
@@ -272,7 +272,7 @@ def test_pieces_without_piano_are_left_out_with_a_notice(
     assert (pieces["train"]["count"], pieces["valid"]["count"]) == (2, 2)
 
 
-def test_without_labels_two_songs_are_held_out(base: Model, tmp_path: Path) -> None:
+def test_without_labels_two_songs_are_held_out(base: PianoModel, tmp_path: Path) -> None:
     go(base, toy_corpus(tmp_path / "corpus", 5), tmp_path / "run", "steps=1", "rows=2")
     pieces = json.loads((tmp_path / "run" / "config.json").read_text())["pieces"]
     assert pieces["valid"]["count"] >= 2
@@ -283,11 +283,11 @@ def one_of_two(rank: int, base: Path, corpus: Path, folder: Path) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     world = World(rank, 2, torch.device("cpu"))
-    go(load(base, "cpu"), Corpus.open(corpus), folder / "two", "steps=4", "log_every=1", world=world)
+    go(load_piano(base, "cpu"), Corpus.open(corpus), folder / "two", "steps=4", "log_every=1", world=world)
     distributed.destroy_process_group()
 
 
-def test_two_processes_train_what_one_does(base: Model, corpus: Corpus, tmp_path: Path) -> None:
+def test_two_processes_train_what_one_does(base: PianoModel, corpus: Corpus, tmp_path: Path) -> None:
     go(base, corpus, tmp_path / "one", "steps=4", "log_every=1")
     torch.multiprocessing.spawn(one_of_two, (base.weights.parent, corpus.folder, tmp_path), nprocs=2)
     for one, two in zip(log_of(tmp_path / "one"), log_of(tmp_path / "two"), strict=True):

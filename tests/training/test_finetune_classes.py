@@ -10,10 +10,10 @@ import pytest
 import torch
 from labelled_music import CLASSES, piece, tiny_model
 
-from partimento.model import Model, load
 from partimento.networks.lora import OneRowEmbedding
 from partimento.objectives.classification import classification
 from partimento.overrides import override
+from partimento.piano_model import PianoModel, load_piano
 from partimento.systems.aria import ClassesConfig, classes_paper, classes_small
 from partimento.tasks.classify import class_probabilities
 from partimento.training.classification import (
@@ -33,7 +33,7 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def base(tmp_path_factory: pytest.TempPathFactory) -> PianoModel:
     return tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
@@ -48,9 +48,9 @@ def config(*settings: str) -> ClassesConfig:
     return override(override(classes_small(), SETTINGS), settings)
 
 
-def run(base: Model, folder: Path, *settings: str) -> Model:
+def run(base: PianoModel, folder: Path, *settings: str) -> PianoModel:
     finetune_classes(base, config(*settings), pieces(), folder, ALONE, {"name": "registers"})
-    return load(folder / "checkpoints" / "best", "cpu")
+    return load_piano(folder / "checkpoints" / "best", "cpu")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def run(base: Model, folder: Path, *settings: str) -> Model:
         (("lr=1e-6", "lora=1", "pool=mean", "steps=2", "probe_slices=120"), 0.8),  # by the head that is fitted first
     ],
 )
-def test_it_learns_what_can_be_heard(base: Model, tmp_path: Path, settings: tuple[str, ...], least: float) -> None:
+def test_it_learns_what_can_be_heard(base: PianoModel, tmp_path: Path, settings: tuple[str, ...], least: float) -> None:
     classifier = run(base, tmp_path / "run", *settings)
     unheard = range(100, 120)
     found = class_probabilities(classifier, map(piece, unheard))
@@ -75,7 +75,7 @@ def test_it_learns_what_can_be_heard(base: Model, tmp_path: Path, settings: tupl
     assert "classifier" in (tmp_path / "run" / "checkpoints" / "best" / "README.md").read_text()
 
 
-def test_the_checkpoint_is_that_of_the_lowest_validation_loss(base: Model, tmp_path: Path) -> None:
+def test_the_checkpoint_is_that_of_the_lowest_validation_loss(base: PianoModel, tmp_path: Path) -> None:
     # a rate at which it learns and then falls apart
     classifier = run(base, tmp_path / "run", "lr=3e-2", "final=1.0", "steps=40", "validate_every=4", "clip_norm=0")
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
@@ -88,7 +88,7 @@ def test_the_checkpoint_is_that_of_the_lowest_validation_loss(base: Model, tmp_p
         assert float(classification(classifier.network, validation)[0]) == pytest.approx(losses[best], rel=1e-4)
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(base: Model, tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(base: PianoModel, tmp_path: Path) -> None:
     settings = ("lora=2", "save_every=6", "dropout=0.1", "decay_from=1.0")
     whole = run(base, tmp_path / "whole", *settings, "steps=12")
     run(base, tmp_path / "parts", *settings, "steps=6")
@@ -102,7 +102,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(base: Model, 
         finetune_classes(base, config(*settings, "steps=12"), other, tmp_path / "parts", ALONE, {"name": "registers"})
 
 
-def test_the_row_of_the_end_is_new_for_a_language_model_alone(base: Model, tmp_path: Path) -> None:
+def test_the_row_of_the_end_is_new_for_a_language_model_alone(base: PianoModel, tmp_path: Path) -> None:
     end = base.tokenizer.vocabulary.end
     embedding = tiny_model(tmp_path / "embedding", head="embedding", outputs=8)
     for model, is_new in ((base, True), (embedding, False)):
@@ -119,7 +119,7 @@ def test_the_row_of_the_end_is_new_for_a_language_model_alone(base: Model, tmp_p
     assert torch.equal(adapted.embedding.row, embedding.network.embedding.weight[end])
 
 
-def test_every_epoch_has_one_new_slice_of_each_piece(base: Model) -> None:
+def test_every_epoch_has_one_new_slice_of_each_piece(base: PianoModel) -> None:
     batches = SliceBatches(pieces(), base.tokenizer, config("augment=0.5"))
     epochs = [batches.rows(12) for _ in range(2)]
     assert batches.state() == {"drawn": 24}
@@ -135,7 +135,7 @@ def test_every_epoch_has_one_new_slice_of_each_piece(base: Model) -> None:
     assert torch.equal(again.rows(12).ids, epochs[1].ids)
 
 
-def test_validation_reads_windows_spread_over_a_piece(base: Model) -> None:
+def test_validation_reads_windows_spread_over_a_piece(base: PianoModel) -> None:
     long = pieces(notes_of=lambda number: piece(number, 700))
     assert validation_slices(long, base.tokenizer, config("windows=0")).counts.tolist() == [3] * 8
     some = validation_slices(long, base.tokenizer, config("windows=2", "validate_rows=3"))
@@ -146,7 +146,7 @@ def test_validation_reads_windows_spread_over_a_piece(base: Model) -> None:
     assert int(some.lengths[1]) == int(every.lengths[2])  # the first window of the first piece, then its last
 
 
-def test_what_cannot_be_is_refused(base: Model, tmp_path: Path) -> None:
+def test_what_cannot_be_is_refused(base: PianoModel, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"batch\.length 1024 is over the 256 positions of"):
         finetune_classes(base, classes_small(), pieces(), tmp_path / "run", ALONE, {})
     with pytest.raises(ValueError, match="1 classes of 'register'"):

@@ -15,7 +15,7 @@ listen to. `partimento VERB --help` tells more; `partimento demo` shows all of i
 
 def verbs() -> dict[str, Callable[..., int | None]]:
     """Every verb by its name, in the order of the help."""
-    from partimento.cli import data, demo, find, label, learn, measure, models, music
+    from partimento.cli import data, demo, find, label, learn, measure, models, music, parts
 
     return {
         "demo": demo.demo,
@@ -28,6 +28,8 @@ def verbs() -> dict[str, Callable[..., int | None]]:
         "search": find.search,
         "label": label.label,
         "continue": music.continue_,
+        "melody": parts.melody,
+        "accompany-search": parts.accompany_search,
         "listen": music.listen,
         "models": models.models,
         "import": models.import_,

@@ -65,7 +65,7 @@ def ingest(
 def tokens(
     files: Files,
     /,
-    as_: Annotated[Literal["aria"], tyro.conf.arg(name="as")] = "aria",
+    as_: Annotated[Literal["aria", "octuple", "compound"], tyro.conf.arg(name="as")] = "aria",
     vocabulary: int = 17_727,
     json: bool = False,
 ) -> int:
@@ -75,9 +75,11 @@ def tokens(
 
     Args:
         files: MIDI files, and folders, walked.
-        as_: whose tokens.
+        as_: whose tokens: Aria's; MusicBERT's OctupleMIDI; the compound words of MidiBERT-Piano.
         vocabulary: Aria's variant: 17727 (every instrument), 17729 (with pedal tokens) or 2675 (piano alone).
-        json: {"path": as given, "prefix": [...], "ids": [from <S> to <E>]}.
+        json: {"path": as given, "prefix": [...], "ids": [from <S> to <E>]}, or {"path": as given, "octuple": [[bar,
+            position, instrument, pitch, duration, velocity, time signature, tempo], ...]}, or {"path": as given,
+            "compound": [[bar, position, pitch, duration], ...]}.
     """
     import json as json_module
 

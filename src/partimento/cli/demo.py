@@ -48,6 +48,7 @@ def demo(
     from partimento.generate.options import ContinueOptions
     from partimento.midi import write_midi
     from partimento.model import load
+    from partimento.piano_model import load_piano
     from partimento.report.listen import write_page
     from partimento.search.index import Index, Row
 
@@ -66,7 +67,7 @@ def demo(
     chosen = long_enough[:: max(1, len(long_enough) // CONTINUED)][:CONTINUED]
     steps = 3 + len(chosen)
     _step(1, steps, f"read {report.pieces:,} pieces, {report.notes:,} notes, {report.seconds / 60:.0f} min of music")
-    player = load(model, device)
+    player = load_piano(model, device)
     parameters = sum(p.numel() for p in player.network.parameters())
     _step(2, steps, f"opened {player.name}: {parameters / 1e6:.1f} M parameters on {player.device}")
 

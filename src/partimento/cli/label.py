@@ -32,11 +32,11 @@ def label(
 
     from partimento.corpus.worker import explain
     from partimento.midi import MidiError, read_midi
-    from partimento.model import load
+    from partimento.piano_model import load_piano
     from partimento.tasks.classify import class_names, class_probabilities
 
     paths = midi_files(files)
-    classifier = load(model, device)
+    classifier = load_piano(model, device)
     names = class_names(classifier)
     failed: list[tuple[str, str]] = []
     for path in paths:

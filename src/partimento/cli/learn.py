@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from torch import nn
 
     from partimento.corpus.store import Corpus
-    from partimento.model import Model as LoadedModel
     from partimento.networks.decoder import DecoderConfig
+    from partimento.piano_model import PianoModel
     from partimento.systems.aria import ClassesConfig
     from partimento.training.distributed import World
 
 
 def pretrain(
-    system: Annotated[Literal["aria"], tyro.conf.Positional],
+    system: Annotated[Literal["aria", "musicbert", "adversarial_midibert", "m2bert"], tyro.conf.Positional],
     corpus: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")],
     /,
     output: Output,
-    preset: Literal["small", "paper"] = "small",
+    preset: str = "small",
     set: Settings = (),
     name: str | None = None,
     data: str | None = None,
@@ -36,16 +36,19 @@ def pretrain(
 ) -> int:
     """Train a system from random weights on a corpus.
 
-    Stopped at any moment and started again, it goes on. The run folder gets config.json, log.jsonl, checkpoints/best
-    and checkpoints/last (any verb's --model takes them) and samples to listen to. Pieces labelled split=train are
-    trained on and split=valid validated on; without such a label 2 % of the songs are held out. Several GPUs or
-    processes: torchrun --nproc-per-node N -m partimento pretrain.
+    aria learns what the next token of a piano piece is; musicbert restores hidden notes of any music,
+    adversarial_midibert those that a masker hides, which learns which are hard, and m2bert puts notes right that were
+    moved a little. Stopped at any moment and started again, it goes on. The run folder gets config.json, log.jsonl,
+    checkpoints/best and checkpoints/last (any verb's --model takes them) and, from aria, samples to listen to. Pieces
+    labelled split=train are trained on and split=valid validated on; without such a label 2 % of the songs are held
+    out. Several GPUs or processes: torchrun --nproc-per-node N -m partimento pretrain.
 
     Args:
         system: which one.
         corpus: folder that `ingest` made.
         output: run folder.
-        preset: small trains on two CPU cores within hours; paper is the published size.
+        preset: small trains on two CPU cores within hours; paper is the published size, which m2bert does not have;
+            musicbert has paper-tiny, paper-mini, paper-small, paper-medium, paper-base and paper-large too.
         set: change single settings, for example schedule.steps=500 optimizer.lr=1e-4 batch.rows=16.
         name: of the model, for its card.
         data: what it was trained on, for its card; the corpus folder's name by default.
@@ -57,17 +60,25 @@ def pretrain(
 
     from partimento.corpus.store import Corpus
     from partimento.overrides import override
-    from partimento.systems.aria import PRESETS
+    from partimento.systems import adversarial_midibert, aria, m2bert, musicbert
     from partimento.training.distributed import join_world
+    from partimento.training.masked import pretrain_masked
     from partimento.training.pretrain import pretrain as run
 
     if threads:
         torch.set_num_threads(threads)
-    config = override(PRESETS[preset](), list(set))
+    systems = {"aria": aria, "musicbert": musicbert, "adversarial_midibert": adversarial_midibert, "m2bert": m2bert}
+    presets: dict[str, Callable[[], Any]] = systems[system].PRESETS
+    if preset not in presets:
+        raise UsageError(f"{system} has no preset {preset!r}; it has {', '.join(presets)}")
+    config = override(presets[preset](), list(set))
     about = {"name": name or output.name, "preset": preset, "data": data or corpus.name, "licence": licence}
     pieces = Corpus.open(corpus)
     with join_world(device) as world:
-        state = run(config, pieces, output, world, about, sample=_sampler(pieces, config.network))
+        if system == "aria":
+            state = run(config, pieces, output, world, about, sample=_sampler(pieces, config.network))
+        else:
+            state = pretrain_masked(system, config, pieces, output, world, about)
     if world.leads:
         print(output / "checkpoints" / "best")
     return 0 if state.step >= config.recipe.schedule.steps else 130
@@ -122,8 +133,8 @@ def finetune(
     import torch
 
     from partimento.corpus.store import Corpus
-    from partimento.model import load
     from partimento.overrides import override
+    from partimento.piano_model import load_piano
     from partimento.systems.aria import CLASSES, CONTRASTIVE, GENERATIVE
     from partimento.training.conditioned import finetune_generative
     from partimento.training.contrastive import finetune_contrastive
@@ -140,13 +151,13 @@ def finetune(
     about = {"name": name or output.name, "preset": preset, "data": data or corpus.name, "licence": licence}
     best = output / "checkpoints" / "best"
     with join_world(device) as world:
-        base, pieces = load(model, "cpu"), Corpus.open(corpus)
+        base, pieces = load_piano(model, "cpu"), Corpus.open(corpus)
         if label:
             settings = [*set, *([] if lora is None else [f"lora={lora}"])]
             done = _classifier(override(CLASSES[preset](), settings), base, pieces, label, output, world, about)
         elif objective == "generative":
             recipe = override(GENERATIVE[preset](), list(set))
-            embedding = load(condition, "cpu") if condition else None
+            embedding = load_piano(condition, "cpu") if condition else None
             state = finetune_generative(base, recipe, pieces, output, world, about, embedding)
             done = state.step >= recipe.schedule.steps
         else:
@@ -160,7 +171,7 @@ def finetune(
 
 def _classifier(
     config: ClassesConfig,
-    base: LoadedModel,
+    base: PianoModel,
     corpus: Corpus,
     label: str,
     output: Path,
@@ -168,7 +179,7 @@ def _classifier(
     about: dict[str, Any],
 ) -> bool:
     """Train a classifier and, where there are pieces to test on, say how good it is; whether it came to its end."""
-    from partimento.model import load
+    from partimento.piano_model import load_piano
     from partimento.tasks.classify import class_probabilities, scores
     from partimento.training.classification import finetune_classes
     from partimento.training.labelled import labelled_pieces
@@ -181,7 +192,7 @@ def _classifier(
     if state.step < config.recipe.schedule.steps:
         return False
     if world.leads:
-        best = load(output / "checkpoints" / "best", world.device)
+        best = load_piano(output / "checkpoints" / "best", world.device)
         say(f"{best.config['trained_parameters']:,} parameters were trained")
         if test:
             found = scores(class_probabilities(best, map(pieces.notes_of, test)), pieces.labels[test])

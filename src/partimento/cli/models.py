@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from partimento.cli.messages import refuse_existing
+from partimento.cli.messages import UsageError, refuse_existing
 from partimento.cli.options import Output
 
 EXPORTED = ("README.md", "config.json", "generation_config.json", "model.safetensors")
@@ -42,27 +42,37 @@ def import_(
     /,
     output: Output,
     licence: str | None = None,
+    dictionary: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Turn an official Aria checkpoint into a folder of ours.
+    """Turn an official checkpoint of Aria or MusicBERT into a folder of ours.
 
     Takes what `export` made of one of ours, too.
 
     Such a folder opens faster and says what it is.
-    `load` and every --model also open official folders as they are.
+    `load` and every --model also open official folders of Aria as they are.
 
     Args:
-        source: a folder with config.json and model.safetensors, one safetensors file, or a Hugging Face repository.
+        source: a folder with config.json and model.safetensors, one safetensors file, a Hugging Face repository, or a
+            file that fairseq wrote of MusicBERT (checkpoint_last_musicbert_base.pt), of which nothing is run.
         output: folder to write.
         licence: of the weights, where the source does not say.
+        dictionary: the dict.txt that a MusicBERT was trained with, to check the order of its vocabulary.
         overwrite: replace a checkpoint that exists.
     """
     from partimento.checkpoint import read_config
     from partimento.hub import resolve
     from partimento.systems.aria_official import import_checkpoint
     from partimento.systems.aria_stablelm import import_stablelm, is_stablelm
+    from partimento.systems.musicbert_fairseq import import_fairseq
 
     refuse_existing(output, overwrite)
+    if Path(source).is_file() and Path(source).suffix != ".safetensors":
+        import_fairseq(source, output, licence=licence, dictionary=dictionary)
+        print(output)
+        return 0
+    if dictionary is not None:
+        raise UsageError(f"--dictionary is for MusicBERT's file of fairseq, and {source} is none")
     stablelm = is_stablelm(read_config(resolve(source).folder))
     (import_stablelm if stablelm else import_checkpoint)(source, output, licence=licence)
     print(output)

@@ -10,8 +10,8 @@ import torch
 
 from partimento.checkpoint import CheckpointError
 from partimento.generate.guidance import check_fits
-from partimento.model import Model, load
 from partimento.notes import Notes
+from partimento.piano_model import PianoModel, load_piano
 from partimento.systems.aria_official import is_official
 
 EMBEDDING_MODEL = "piano-small-embedding"  # of a conditioned checkpoint that does not name its own
@@ -19,7 +19,7 @@ OFFICIAL_EMBEDDING_MODEL = "loubb/aria-medium-embedding"  # official checkpoints
 
 
 def condition_of(
-    reference: Notes, player: Model, embedding_model: str | None = None, device: str | torch.device = "auto"
+    reference: Notes, player: PianoModel, embedding_model: str | None = None, device: str | torch.device = "auto"
 ) -> np.ndarray:
     """(C,) float32 embedding of a whole piece, for `continue_notes` with a conditioned model.
 
@@ -41,7 +41,7 @@ def condition_of(
         )
     name = embedding_model or embedding_model_of(player.config)
     try:
-        embedder = load(name, device)
+        embedder = load_piano(name, device)
     except CheckpointError as error:
         raise CheckpointError(f"the reference cannot be embedded: {error}; name another embedding model") from None
     condition = embedder.embed(reference, compatible=_from_official(player.config))

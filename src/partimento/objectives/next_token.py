@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from partimento.networks.decoder import Decoder
+from partimento.networks.packed import FILLER
 from partimento.objectives.cross_entropy import IGNORED, summed_cross_entropy
-
-FILLER = -1  # the document of positions that only fill a row up
 
 
 @dataclass(frozen=True)

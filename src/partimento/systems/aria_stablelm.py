@@ -59,7 +59,7 @@ FIXED: dict[str, Any] = {
     "tie_word_embeddings": False,
 }
 DEFAULTS = {**FIXED, "partial_rotary_factor": 0.25}  # StableLM's own, where a configuration is silent
-SAMPLING = {"do_sample": True, "temperature": 0.95, "min_p": 0.035}  # what `partimento continue` does by default
+SAMPLING = {"do_sample": True, "temperature": 0.95, "min_p": 0.035}  # as the original program draws
 
 logger = logging.getLogger("partimento")
 

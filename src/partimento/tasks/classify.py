@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from partimento.midi import MidiError
-from partimento.model import Model
 from partimento.notes import Notes
 from partimento.objectives.classification import collate, log_probabilities
+from partimento.piano_model import PianoModel
 from partimento.tasks.metrics import METRICS, tables
 from partimento.tokens.slices import windows
 
 GROUP = 16  # pieces whose windows are put together
 
 
-def class_names(model: Model) -> tuple[str, ...]:
+def class_names(model: PianoModel) -> tuple[str, ...]:
     """The names of a classifier's classes, in the order of its outputs; numbers where its checkpoint has no names.
 
     Raises:
@@ -34,7 +34,7 @@ def class_names(model: Model) -> tuple[str, ...]:
     return tuple(map(str, model.config.get("classes") or range(config.outputs or 0)))
 
 
-def class_probabilities(model: Model, pieces: Iterable[Notes]) -> np.ndarray:
+def class_probabilities(model: PianoModel, pieces: Iterable[Notes]) -> np.ndarray:
     """(N, C) float64 probabilities of the classes of N pieces; each row sums to 1.
 
     A piece is read in windows of 300 notes; its probabilities are the mean of theirs, weighted by their tokens. Notes
@@ -52,14 +52,14 @@ def class_probabilities(model: Model, pieces: Iterable[Notes]) -> np.ndarray:
 
 
 @torch.inference_mode()
-def _probabilities(model: Model, pieces: Sequence[Notes]) -> np.ndarray:
+def _probabilities(model: PianoModel, pieces: Sequence[Notes]) -> np.ndarray:
     cuts = [list(_windows(model, notes)) for notes in pieces]
     batch = collate(cuts, np.zeros(len(cuts))).to(model.device)
     found = log_probabilities(model.network, batch.ids, batch.lengths, batch.counts)
     return found.double().exp().cpu().numpy()
 
 
-def _windows(model: Model, notes: Notes) -> Iterator[np.ndarray]:
+def _windows(model: PianoModel, notes: Notes) -> Iterator[np.ndarray]:
     piano = notes.piano()
     if not len(piano):
         raise MidiError(

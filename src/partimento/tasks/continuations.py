@@ -25,9 +25,9 @@ from tqdm import tqdm
 from partimento.corpus.store import Corpus
 from partimento.generate.continuation import continue_notes
 from partimento.generate.options import ContinueOptions
-from partimento.model import Model, load
 from partimento.networks.decoder import Decoder
 from partimento.notes import Notes, from_ms
+from partimento.piano_model import PianoModel, load_piano
 from partimento.report.blind import Pair
 from partimento.search.copies import CopyIndex
 from partimento.tasks import results
@@ -108,7 +108,7 @@ def human(case: Case, prompt_s: float) -> dict[str, Notes]:
     }
 
 
-def continued(model: Model, case: Case, prompt_s: float, variations: int = 1, seed: int = 0) -> list[Notes]:
+def continued(model: PianoModel, case: Case, prompt_s: float, variations: int = 1, seed: int = 0) -> list[Notes]:
     """The model's continuations of a case, time zero the end of the prompt."""
     options = ContinueOptions(prompt_seconds=BOUNDARY_S, seconds=NEW_S, variations=variations, seed=seed)
     heard_music = case.notes.window(BOUNDARY_S - prompt_s, np.inf)
@@ -116,7 +116,7 @@ def continued(model: Model, case: Case, prompt_s: float, variations: int = 1, se
     return [excerpt(take.new_notes, 0.0, NEW_S) for take in takes]
 
 
-def play(model: Model, case: Case, prompt_s: float, variations: int, seed: int) -> list[Played]:
+def play(model: PianoModel, case: Case, prompt_s: float, variations: int, seed: int) -> list[Played]:
     """All continuations of a case, human ones first, and what they cost."""
     music = [(name, 0, notes) for name, notes in human(case, prompt_s).items()]
     music += [(model.name, k, notes) for k, notes in enumerate(continued(model, case, prompt_s, variations, seed))]
@@ -124,7 +124,7 @@ def play(model: Model, case: Case, prompt_s: float, variations: int, seed: int) 
     return [Played(name, k, notes, nats_of_continuation(model, prompt, notes, prompt_s)) for name, k, notes in music]
 
 
-def nats_of_continuation(model: Model, prompt: Notes, new: Notes, prompt_s: float) -> float:
+def nats_of_continuation(model: PianoModel, prompt: Notes, new: Notes, prompt_s: float) -> float:
     """-log p of the tokens of a continuation after its prompt, both with time zero of their own."""
     tokenizer = model.tokenizer
     prefix = tokenizer.prefix(prompt)
@@ -141,7 +141,7 @@ def one_after_the_other(prompt: Notes, new: Notes, prompt_s: float) -> Notes:
     return from_ms(onset_ms, *(np.concatenate([getattr(prompt, name), getattr(new, name)]) for name in names))
 
 
-def blind_pairs(model: Model, chosen: Sequence[Case], prompt_s: float = 15.0, seed: int = 0) -> list[Pair]:
+def blind_pairs(model: PianoModel, chosen: Sequence[Case], prompt_s: float = 15.0, seed: int = 0) -> list[Pair]:
     """Each case with its true and one drawn continuation, for a page to listen to; both as their tokens say them."""
     pairs = []
     for case in chosen:
@@ -173,7 +173,7 @@ def nats_after(network: Decoder, ids: np.ndarray, first: int, window: int = WIND
 
 def evaluate(
     corpus: Corpus,
-    model: Model,
+    model: PianoModel,
     copies: CopyIndex | None = None,
     folder: str | Path | None = None,
     pieces: int = 40,
@@ -226,7 +226,7 @@ def _nats_per_note(nats: np.ndarray, notes: np.ndarray) -> dict[str, float]:
 
 
 def _play_all(
-    model: Model, chosen: Sequence[Case], prompt_s: float, variations: int, seed: int, jobs: int
+    model: PianoModel, chosen: Sequence[Case], prompt_s: float, variations: int, seed: int, jobs: int
 ) -> Iterator[list[Played]]:
     bar = partial(tqdm, total=len(chosen), unit="piece", desc=f"{prompt_s:g} s prompt", disable=None, leave=False)
     if jobs == 1:
@@ -237,7 +237,7 @@ def _play_all(
         yield from bar(pool.map(work, chosen))
 
 
-_loaded = cache(load)
+_loaded = cache(load_piano)
 
 
 def _play_in_process(

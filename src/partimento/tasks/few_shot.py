@@ -23,8 +23,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from partimento.model import Model, load
 from partimento.notes import Notes
+from partimento.piano_model import PianoModel, load_piano
 from partimento.recipe import BatchConfig, OptimizerConfig, ScheduleConfig, WatchConfig
 from partimento.systems.aria import ClassesConfig, classes_small
 from partimento.tasks.classify import class_probabilities, scores
@@ -116,7 +116,7 @@ def _order(task: Task, side: np.ndarray, seed: int) -> list[int]:
     return [i for turn in zip_longest(*by_class) for i in turn if i is not None]
 
 
-def system_name(method: Method, model: Model, settings: FewShot) -> str:
+def system_name(method: Method, model: PianoModel, settings: FewShot) -> str:
     """As a table names it."""
     return {
         "full": f"{model.title}, full fine-tuning",
@@ -126,7 +126,7 @@ def system_name(method: Method, model: Model, settings: FewShot) -> str:
     }[method]
 
 
-def planned(task: Task, model: Model, settings: FewShot, cell: Cell) -> Result:
+def planned(task: Task, model: PianoModel, settings: FewShot, cell: Cell) -> Result:
     """The result of a cell before it is measured: what tells it from others."""
     about: dict[str, float | str] = {"size": cell.size, "most_notes": settings.most_notes}
     if cell.method in ("full", "lora"):
@@ -138,7 +138,7 @@ def planned(task: Task, model: Model, settings: FewShot, cell: Cell) -> Result:
     return Result(name, checkpoint, TASK, task.name, task.split, cell.seed, main="accuracy", about=about)
 
 
-def measured(task: Task, model: Model, settings: FewShot, cell: Cell, store: VectorStore) -> Result:
+def measured(task: Task, model: PianoModel, settings: FewShot, cell: Cell, store: VectorStore) -> Result:
     """One cell: its number of labelled pieces ("n"), accuracy and macro F1.
 
     Raises:
@@ -167,7 +167,7 @@ def measured(task: Task, model: Model, settings: FewShot, cell: Cell, store: Vec
     return replace(result, metrics=metrics, seconds=round(time.perf_counter() - begun_s, 1))
 
 
-def frozen(model: Model) -> Representation:
+def frozen(model: PianoModel) -> Representation:
     """What the probe sees: an embedding's vector, or a language model's hidden states at its last layer, mean pool."""
     if model.is_embedding:
         return contrastive(model)
@@ -195,7 +195,7 @@ def _probed(
 
 
 def _finetuned(
-    model: Model, pieces: LabelledPieces, test: np.ndarray, settings: FewShot, cell: Cell
+    model: PianoModel, pieces: LabelledPieces, test: np.ndarray, settings: FewShot, cell: Cell
 ) -> tuple[np.ndarray, int]:
     """(N, C) probabilities of the test side, and how many parameters were trained."""
     config = finetuning(settings, cell, model.context)
@@ -205,7 +205,7 @@ def _finetuned(
             state = finetune_classes(model, config, pieces, run, World(0, 1, model.device), {"name": model.title})
         if state.step < config.recipe.schedule.steps:
             raise KeyboardInterrupt
-        best = load(run / "checkpoints" / "best", model.device)
+        best = load_piano(run / "checkpoints" / "best", model.device)
         with half_precision(model.device, config.recipe.bf16):
             found = class_probabilities(best, map(pieces.notes_of, test))
     return found, best.config["trained_parameters"]

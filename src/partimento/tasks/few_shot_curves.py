@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from partimento.model import load
+from partimento.piano_model import load_piano
 from partimento.tasks import results
 from partimento.tasks.few_shot import (
     ALL,
@@ -57,7 +57,7 @@ def curves(
     Returns:
         the results of all cells.
     """
-    model = load(name, device)
+    model = load_piano(name, device)
     known = _known(folder)
     found, todo = [], []
     for cell in cells(settings):
@@ -96,7 +96,7 @@ def _measured(arguments: tuple[Task, str, FewShot, str, Path], todo: Sequence[Ce
 
 def _cell(task: Task, name: str, settings: FewShot, device: str, cache: Path, cell: Cell) -> Result:
     with VectorStore(cache) as store:
-        return measured(task, load(name, device), settings, cell, store)
+        return measured(task, load_piano(name, device), settings, cell, store)
 
 
 def _fits(task: Task, cell: Cell) -> bool:

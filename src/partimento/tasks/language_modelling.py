@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from partimento.corpus.store import Corpus
-from partimento.model import Model
 from partimento.networks.decoder import Decoder
+from partimento.piano_model import PianoModel
 from partimento.tasks import ngram, results
 from partimento.tasks.results import Result
 from partimento.tokens.performance import PerformanceTokenizer
@@ -169,7 +169,7 @@ def bootstrap_ratio(above: np.ndarray, below: np.ndarray, groups: Sequence[str],
 
 
 def nats_per_note(
-    model: Model | Decoder | ngram.NGram,
+    model: PianoModel | Decoder | ngram.NGram,
     tokenizer: PerformanceTokenizer,
     corpus: Corpus,
     split: str = "test",
@@ -185,18 +185,18 @@ def nats_per_note(
     return {name: summary(part, nats(part.ids), tokenizer.vocabulary, seed) for name, part in held.items()}
 
 
-def nats_of(model: Model | Decoder | ngram.NGram, dtype: torch.dtype = torch.float32) -> Nats:
+def nats_of(model: PianoModel | Decoder | ngram.NGram, dtype: torch.dtype = torch.float32) -> Nats:
     """The function from ids of pieces to the -log p of their tokens under a model."""
     if isinstance(model, ngram.NGram):
         counted = model
         return lambda pieces: [counted.nats(ids) for ids in pieces]
-    network = model.network if isinstance(model, Model) else model
+    network = model.network if isinstance(model, PianoModel) else model
     return lambda pieces: network_nats(network, pieces, dtype)
 
 
 def evaluate(
     corpus: Corpus,
-    model: Model | None = None,
+    model: PianoModel | None = None,
     folder: str | Path | None = None,
     split: str = "test",
     dtype: torch.dtype = torch.float32,

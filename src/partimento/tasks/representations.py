@@ -20,9 +20,9 @@ from torch import Tensor
 
 from partimento import __version__
 from partimento.configuration import to_plain
-from partimento.model import Model
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.notes import Notes
+from partimento.piano_model import PianoModel
 from partimento.tasks import statistics
 from partimento.tokens.performance import PerformanceTokenizer
 from partimento.tokens.slices import windows
@@ -91,8 +91,8 @@ def states(
     }
 
 
-def contrastive(model: Model, bf16: bool = False) -> Representation:
-    """What `Model.embed` gives."""
+def contrastive(model: PianoModel, bf16: bool = False) -> Representation:
+    """What `PianoModel.embed` gives."""
 
     def embed(pieces: Sequence[Notes]) -> np.ndarray:
         with _autocast(model.network, bf16):

@@ -87,13 +87,13 @@ def _means(
         means[name, probe] = values, draws
         mean = Measured({MEAN: values}, {MEAN: draws}, sum(each.seconds for each in measured))
         line = Result(name, system[name].checkpoint, MEAN, covered, "", 0, probe=probe, main=MEAN)
-        found += _seeds(replace(line, about=dict(system[name].about)), mean)
+        found += seed_lines(replace(line, about=dict(system[name].about)), mean)
     for better, worse in contrasts:
         for probe in [probe for name, probe in means if name == better and (worse, probe) in means]:
             values, draws = (a - b for a, b in zip(means[better, probe], means[worse, probe], strict=True))
             both = f"{system[better].checkpoint} {system[worse].checkpoint}".strip()
             line = Result(f"{better}{LESS}{worse}", both, MEAN, covered, "", 0, probe=probe, main=MEAN)
-            found += _seeds(line, Measured({MEAN: values}, {MEAN: draws}, 0.0))
+            found += seed_lines(line, Measured({MEAN: values}, {MEAN: draws}, 0.0))
     return found
 
 
@@ -106,10 +106,10 @@ def _of_task(task: Task, system: System, probe: str, measured: Measured) -> list
         paper=dict(task.paper),
         about=dict(system.about),
     )
-    return _seeds(line, measured)
+    return seed_lines(line, measured)
 
 
-def _seeds(line: Result, measured: Measured) -> list[Result]:
+def seed_lines(line: Result, measured: Measured) -> list[Result]:
     """A line for each seed, with the seed's values and the interval of all."""
     ends = {name: interval(draws) for name, draws in measured.draws.items()}
     found = []

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from partimento.model import Model
+from partimento.piano_model import PianoModel
 from partimento.tasks.measure import System
 from partimento.tasks.probe import Probe
 from partimento.tasks.representations import (
@@ -49,8 +49,14 @@ def controls(store: VectorStore, most_notes: int | None, probes: tuple[Probe, ..
     return found
 
 
+def contrasts_of(rows: Sequence[System]) -> list[tuple[str, str]]:
+    """The pairs of `CONTRASTS` of which both rows are there."""
+    names = {row.name for row in rows}
+    return [pair for pair in CONTRASTS if names.issuperset(pair)]
+
+
 def of_language_model(
-    model: Model,
+    model: PianoModel,
     store: VectorStore,
     most_notes: int | None,
     probes: tuple[Probe, ...],
@@ -77,7 +83,7 @@ def of_language_model(
 
 
 def at_random_weights(
-    model: Model, store: VectorStore, most_notes: int | None, probes: tuple[Probe, ...], bf16: bool, networks: int
+    model: PianoModel, store: VectorStore, most_notes: int | None, probes: tuple[Probe, ...], bf16: bool, networks: int
 ) -> System:
     """Networks of the model's configuration that have learned nothing, mean pool.
 
@@ -97,12 +103,12 @@ def at_random_weights(
 
 
 def of_embedding(
-    model: Model,
+    model: PianoModel,
     store: VectorStore,
     most_notes: int | None,
     probes: tuple[Probe, ...],
     bf16: bool,
-    base: Model | None,
+    base: PianoModel | None,
 ) -> System:
     """What an embedding model gives for a piece.
 
@@ -113,7 +119,7 @@ def of_embedding(
     return System(CONTRASTIVE, model.hash, vectors, probes, about=facts(model, base))
 
 
-def facts(model: Model, base: Model | None = None) -> dict[str, float | str]:
+def facts(model: PianoModel, base: PianoModel | None = None) -> dict[str, float | str]:
     """The name of a model, its parameters and the tokens of its pretraining, where they are known.
 
     Args:

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from partimento.configuration import to_plain
-from partimento.model import Model
 from partimento.networks.decoder import Decoder
 from partimento.networks.lora import add_adapters, merged, trained_parameters
 from partimento.notes import Notes
 from partimento.objectives.classification import LabelledSlices, classification, collate
+from partimento.piano_model import PianoModel
 from partimento.systems.aria import ClassesConfig
 from partimento.tokens.performance import PerformanceTokenizer
 from partimento.tokens.slices import slice_ids, windows
@@ -60,7 +60,12 @@ class LabelledPieces:
 
 
 def finetune_classes(
-    base: Model, config: ClassesConfig, pieces: LabelledPieces, folder: Path, world: World, about: Mapping[str, Any]
+    base: PianoModel,
+    config: ClassesConfig,
+    pieces: LabelledPieces,
+    folder: Path,
+    world: World,
+    about: Mapping[str, Any],
 ) -> State:
     """Train a classifier from a trained model, or go on with an interrupted run.
 
@@ -126,7 +131,7 @@ def half_precision(device: torch.device, wanted: bool) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and device.type in ("cpu", "cuda"))
 
 
-def classifier_of(base: Model, config: ClassesConfig, classes: int) -> Decoder:
+def classifier_of(base: PianoModel, config: ClassesConfig, classes: int) -> Decoder:
     """A copy of a model's network with a new head that gives logits of classes, with adapters if there shall be some.
 
     The embedding of <E> is drawn anew for a language model, which never had to read anything from it.

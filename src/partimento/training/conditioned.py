@@ -21,11 +21,11 @@ from tqdm import tqdm
 
 from partimento.configuration import to_plain
 from partimento.corpus.store import Corpus
-from partimento.model import Model
 from partimento.networks.decoder import Decoder
 from partimento.networks.factored import SharedParts
 from partimento.notes import Notes
 from partimento.objectives.piece_rows import PieceRows, next_token_of_piece
+from partimento.piano_model import PianoModel
 from partimento.recipe import Recipe
 from partimento.tokens.features import token_features
 from partimento.tokens.thinned import thinned
@@ -42,13 +42,13 @@ DROPOUT = 0.5  # share of the rows that do not see their condition
 
 
 def finetune_generative(
-    base: Model,
+    base: PianoModel,
     recipe: Recipe,
     corpus: Corpus,
     folder: Path,
     world: World,
     about: Mapping[str, Any],
-    condition_model: Model | None = None,
+    condition_model: PianoModel | None = None,
     dropout: float = DROPOUT,
     from_start: bool | None = None,
     sample: Callable[[nn.Module, Path], None] | None = None,
@@ -165,7 +165,7 @@ def share_from_nothing(network: Decoder, vocabulary: Vocabulary) -> None:
         parametrize.register_parametrization(layer, "weight", SharedParts(features, layer.weight.shape[1], std=0.0))
 
 
-def piece_conditions(model: Model, corpus: Corpus, pieces: list[int], path: Path, world: World) -> np.ndarray:
+def piece_conditions(model: PianoModel, corpus: Corpus, pieces: list[int], path: Path, world: World) -> np.ndarray:
     """(len(pieces), C) float32 embeddings of pieces, read from a file or computed and written there.
 
     Raises:

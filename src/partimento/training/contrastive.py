@@ -14,9 +14,9 @@ import torch
 
 from partimento.configuration import to_plain
 from partimento.corpus.store import Corpus
-from partimento.model import Model
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.objectives.contrastive import SlicePairs, contrastive
+from partimento.piano_model import PianoModel
 from partimento.systems.aria import ContrastiveConfig
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
@@ -30,7 +30,7 @@ logger = logging.getLogger("partimento")
 
 
 def finetune_contrastive(
-    base: Model, config: ContrastiveConfig, corpus: Corpus, folder: Path, world: World, about: Mapping[str, Any]
+    base: PianoModel, config: ContrastiveConfig, corpus: Corpus, folder: Path, world: World, about: Mapping[str, Any]
 ) -> State:
     """Train an embedding from a language model on slices of a corpus, or go on with an interrupted run.
 

@@ -24,6 +24,7 @@ from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from partimento.networks.decoder import Decoder
+from partimento.networks.encoder import Encoder
 from partimento.recipe import Recipe
 from partimento.training.distributed import World
 from partimento.training.folder import cut_log, open_folder, write_log
@@ -239,8 +240,9 @@ def _sample(run: Run, step: int, world: World) -> None:
 
 def _wrap(run: Run, world: World) -> nn.Module:
     run.network.train()
-    if isinstance(run.network, Decoder):
-        run.network.checkpointing = run.recipe.checkpointing
+    for part in run.network.modules():
+        if isinstance(part, Decoder | Encoder):
+            part.checkpointing = run.recipe.checkpointing
     model: nn.Module = Step(run.network, run.objective)
     if run.recipe.compile and world.device.type == "cuda":
         model = cast(nn.Module, torch.compile(model))

@@ -38,7 +38,7 @@ def make_optimizers(network: nn.Module, config: OptimizerConfig) -> list[torch.o
             [g for g in groups if g["params"]], lr=config.lr, betas=config.betas, eps=config.epsilon, fused=fused
         )
     ]
-    if config.kind == "muon":
+    if matrices and config.kind == "muon":  # none where the blocks are frozen, or the network has no such blocks
         optimizers.append(
             torch.optim.Muon(
                 matrices,

@@ -14,7 +14,9 @@ import partimento
 from partimento.checkpoint import write_checkpoint
 from partimento.configuration import to_plain
 from partimento.networks.decoder import DecoderConfig
+from partimento.networks.encoder import EncoderConfig
 from partimento.networks.factored import plain_state
+from partimento.networks.labeller import LabellerConfig
 from partimento.recipe import Recipe
 
 WHAT = {
@@ -25,12 +27,13 @@ WHAT = {
 
 
 def save_network(
-    network_config: DecoderConfig,
+    network_config: DecoderConfig | EncoderConfig | LabellerConfig,
     recipe: Recipe,
     about: Mapping[str, Any],
     network: nn.Module,
     folder: Path,
     facts: Mapping[str, Any],
+    system: str = "aria",
 ) -> None:
     """Write a network as a checkpoint folder.
 
@@ -40,7 +43,7 @@ def save_network(
     """
     versions = {"partimento": partimento.__version__, "torch": torch.__version__, "python": platform.python_version()}
     config = {
-        "system": "aria",
+        "system": system,
         **about,
         "network": to_plain(network_config),
         "recipe": to_plain(recipe),
@@ -53,9 +56,16 @@ def save_network(
 def model_card(config: Mapping[str, Any]) -> str:
     """The model card of a checkpoint, from its config."""
     trained, network = config["trained"], config["network"]
+    kind, network = (network["unit"], network["encoder"]) if "encoder" in network else (None, network)
     sizes = network["transformer"]
+    if "fields" in network:
+        what = f"A labeller of {kind}s" if kind else "An encoder of notes, learned by masking"
+        ids = " + ".join(map(str, network["fields"]["sizes"]))
+    else:
+        what, ids = WHAT[network["head"]], f"{network['vocabulary']:,}"
     loss = "not validated" if trained["valid_loss"] is None else f"{trained['valid_loss']:.4f} nats"
     base = f" from `{config['base']['name']}`" if config.get("base") else ""
+    made = "trained on labels" if kind else f"trained by\n`partimento {'finetune' if base else 'pretrain'}`"
     return f"""---
 license: {config.get("licence", "unknown")}
 library_name: partimento
@@ -64,11 +74,9 @@ tags: [music, midi, piano]
 
 # {config.get("name", "A partimento model")}
 
-{WHAT[network["head"]]} (system `{config["system"]}`, preset `{config.get("preset", "-")}`), trained by
-`partimento {"finetune" if base else "pretrain"}`{base}.
+{what} (system `{config["system"]}`, preset `{config.get("preset", "-")}`), {made}{base}.
 
-- Network: {sizes["layers"]} layers of width {sizes["width"]}, {network["vocabulary"]:,} tokens, {network["context"]:,}
-  positions.
+- Network: {sizes["layers"]} layers of width {sizes["width"]}, {ids} ids, {network["context"]:,} positions.
 - Data: {config.get("data", "not stated")}
 - Trained: {trained["step"]:,} steps, {trained["tokens"]:,} tokens; best validation loss: {loss}.
 """

@@ -1,0 +1,1 @@
+"""Phrases of four bars that belong together: a melody and what follows it, a melody and what accompanies it."""
