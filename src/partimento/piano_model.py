@@ -123,8 +123,10 @@ def load_piano(
         ValueError: if int8 is asked for on another device than the CPU, or with a dtype.
     """
     place = pick_device(device) if not (int8 and device == "auto") else torch.device("cpu")
-    if int8 and (place.type != "cpu" or dtype is not None):
-        raise ValueError(f"weights in 8 bits are for CPUs, not for {place.type}, and have no other dtype beside")
+    if int8 and place.type != "cpu":
+        raise ValueError(f"weights in 8 bits are for CPUs, not for {place.type}; take bfloat16 there")
+    if int8 and dtype is not None:
+        raise ValueError(f"weights in 8 bits are not {dtype}; give one or the other")
     source = resolve(name_or_folder)
     config = read_config(source.folder)
     if is_stablelm(config):

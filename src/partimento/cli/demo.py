@@ -26,7 +26,7 @@ def demo(
     embedding: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER|ORG/REPO")] = DEFAULT_EMBEDDING,
     device: Device = "auto",
 ) -> int:
-    """The tour: reads, embeds, searches and continues ten pieces.
+    """The tour: reads, embeds, searches, continues pieces.
 
     It ends with the path of a page to listen to, on which three of the pieces are continued.
 

@@ -34,7 +34,7 @@ def embed(
     device: Device = "auto",
     jobs: Jobs = None,
 ) -> int:
-    """Write a vector for every file into an index for `search`.
+    """Write a vector for every file, for `search`.
 
     Files that the index has already are skipped, a changed file is embedded anew. Memory stays the same for any number
     of files; stopped and started again, it goes on.
@@ -94,7 +94,7 @@ def search(
     device: Device = "auto",
     json: bool = False,
 ) -> int:
-    """List the pieces of an index nearest to a file, or duplicates.
+    """List the pieces nearest to a file, or duplicates.
 
     With --duplicates it lists the pairs that are nearly the same.
 

@@ -17,7 +17,7 @@ def label(
     device: Device = "auto",
     json: bool = False,
 ) -> int:
-    """Say for every file which class a classifier takes it for.
+    """Say which class a classifier takes each file for.
 
     One line a file: the probability of the likeliest class, the class, the file. A classifier comes of `partimento
     finetune --objective classes`.

@@ -44,7 +44,7 @@ def evaluate(
     threads: int | None = None,
     device: Device = "auto",
 ) -> int:
-    """Measure a model on pieces it has not heard, beside controls.
+    """Measure a model on held-out pieces, beside controls.
 
     --suite notes: how well a language model foretells held-out pieces, in nats a note, beside uniform, unigram and
     3-gram models of the same tokens. DATA is a folder that `ingest` made, with a label "split" and a label "set"; the

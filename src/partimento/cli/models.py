@@ -45,7 +45,7 @@ def import_(
     dictionary: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Turn an official checkpoint of Aria or MusicBERT into a folder of ours.
+    """Make a folder of ours of an official checkpoint.
 
     Takes what `export` made of one of ours, too.
 
@@ -87,7 +87,7 @@ def export(
     dtype: Literal["float32", "bfloat16"] = "float32",
     overwrite: bool = False,
 ) -> int:
-    """Write a model for other programs, such as transformers.
+    """Write a model for other programs to read.
 
     `import` turns the folder back into one of ours, with the same weights.
 
@@ -137,7 +137,7 @@ def _whole_folder(output: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def doctor() -> int:
-    """Say what this machine has, and what is missing for what."""
+    """Say what this machine has, and what is missing."""
     import torch
 
     from partimento import compiled

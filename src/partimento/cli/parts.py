@@ -27,7 +27,7 @@ def melody(
     device: Device = "auto",
     json: bool = False,
 ) -> int:
-    """Split any MIDI file into melody, bridge and accompaniment.
+    """Split MIDI into melody, bridge and accompaniment.
 
     Every note keeps its time, its velocity and its instrument; only the tracks are new, one for each instrument of each
     part. Drums stay in a track of their own. The parts are those of pop songs: the lead that is sung, a second line
@@ -136,7 +136,7 @@ def accompany_search(
     device: Device = "auto",
     json: bool = False,
 ) -> int:
-    """Rank the pieces of a collection by how well they would accompany a melody.
+    """Rank pieces by how well they accompany a melody.
 
     Every four bars of the melody are judged with the four bars of a piece that would sound with them, in one key. A
     line says the mean probability that they belong together, by how many semitones to transpose the piece, the bar of
