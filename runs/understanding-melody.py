@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("encoder", help="name or folder of the pretrained encoder")
     parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
     parser.add_argument("--card", type=Path, help="Markdown file for the held-out figures")
-    parser.add_argument("--set", nargs="*", default=["epochs=2", "validations=4"], help="settings of the fine-tuning")
+    parser.add_argument("--set", nargs="*", default=["epochs=1.2", "validations=6"], help="settings of the fine-tuning")
     options = parser.parse_args()
     torch.set_num_threads(1)
     by_side = {

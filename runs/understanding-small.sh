@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The models of notes that come with the package, from the open sets to the bundled folders: the encoder
-# understanding-small, understanding-small-melody and understanding-small-accompaniment; and their results.
+# understanding-small, and understanding-small-melody; and what the encoder learns.
 #
 #   runs/understanding-small.sh FOLDER_OF_SETS [WORK]
 #
@@ -30,24 +30,19 @@ done
   --set schedule.steps=1900 watch.save_every=100
 "$bin"/python -m partimento.training.bundle "$work/run" -o $models/understanding-small
 
-# 3. the labeller of parts, and the judge of accompaniments
+# 3. the labeller of parts
 "$bin"/python runs/understanding-melody.py "$sets" understanding-small -o "$work/run-melody" --card "$work/melody.md"
 "$bin"/python -m partimento.training.bundle "$work/run" "$work/run-melody" -o $models/understanding-small-melody \
   --results "$work/melody.md"
+
+# 4. what the encoder learns of notes, beside what needs no network
 evaluate() {
   "$bin"/partimento evaluate understanding-small "$sets" --suite understanding --threads 1 --runs "$work/runs" \
     --results results "$@"
 }
-evaluate --tasks accompaniment-suggestion:POP909 --seeds 1 --set epochs=2 >"$work/accompaniment.md"
-"$bin"/python -m partimento.training.bundle "$work/run" \
-  "$work/runs/accompaniment_suggestion-POP909/understanding-small/seed-0" \
-  -o $models/understanding-small-accompaniment --name understanding-small-accompaniment \
-  --results "$work/accompaniment.md"
-
-# 4. what the encoder has learned, beside baselines; two trainings at once
-evaluate --tasks melody+velocity:sorted --seeds 3 --jobs 2
-evaluate --tasks melody+velocity:published-order --seeds 1
-evaluate --tasks pianist:performance,MIDI-BERT emotion:performance,MIDI-BERT emotion:performance,EMOPIA_cls --seeds 2 --jobs 2
+evaluate --tasks melody+velocity:sorted --seeds 1 --set schedule.warmup=20
+evaluate --tasks melody+velocity:published-order --seeds 1 --set epochs=2
+evaluate --tasks emotion:performance,EMOPIA_cls --seeds 1 --no-controls
 {
   printf '# Results\n\nHeld-out pieces; 95 %% intervals over songs. Made by the scripts in runs/ from results/.\n\n'
   "$bin"/python -m partimento.tasks.results results

@@ -68,7 +68,9 @@ def _undecide(network: Labeller) -> None:
     words = fit_bars(octuple.encode(band())[0], OCTUPLE)
     parts = [words[start : start + 24] for start in range(0, len(words) - 24, 8)]
     rows = pack([[part] for part in parts], OCTUPLE, 24)
-    last = network.heads[0][-1]
+    head = network.heads[0]
+    assert isinstance(head, nn.Sequential)
+    last = head[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():
         (logits,) = network(rows.words, rows.documents)

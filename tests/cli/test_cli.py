@@ -27,6 +27,8 @@ VERBS = (
     "search",
     "label",
     "continue",
+    "melody",
+    "accompany-search",
     "listen",
     "models",
     "import",

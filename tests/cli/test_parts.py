@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +20,11 @@ from tiny_words import song
 from partimento.analysis.parts import DRUMS, PARTS, part_of_notes
 from partimento.cli import main
 from partimento.midi import read_midi, write_midi
+from partimento.networks.labeller import Labeller
 from partimento.notes_model import load_notes
 from partimento.search.index import Index
+from partimento.tasks.pairs.baselines import theory
+from partimento.tasks.pairs.scoring import log_probabilities
 from partimento.tasks.pairs.suggestion import rank_accompaniments
 
 LINE = re.compile(r"(\d\.\d{4})  ([+-]\d) semitones  from bar (\d+)  (.+)")
@@ -95,15 +99,16 @@ def test_one_part_alone(tmp_path: Path, models: Path, partimento: Run) -> None:
     write_midi(band(), source)
     notes = read_midi(source)
     part = part_of_notes(load_notes(models / "parts", "cpu"), notes)
-    for number, name in enumerate(PARTS):
+    kept = {name: [number] for number, name in enumerate(PARTS)} | {"lead": [0, 1]}
+    for name, numbers in kept.items():
         out = tmp_path / f"{name}.mid"
-        mine = part == number
+        mine = np.isin(part, numbers)
         found = partimento(
             "melody", source, "-o", out, "--keep", name, "-m", models / "parts", status=int(not mine.any())
         )
         if mine.any():
             assert played(read_midi(out)) == played(notes.select(mine))
-            assert set(read_midi(out).track_names) == {name}
+            assert set(read_midi(out).track_names) <= {PARTS[number] for number in numbers}
         else:
             assert f"none of its {len(notes)} notes is taken for {name}" in found.stderr
             assert not out.exists()
@@ -214,8 +219,10 @@ def test_accompaniments_of_a_folder(models: Path, collection: Path, lead: Path, 
     assert rows[-1] == ("0.0000", "+0", "1", str(collection / "drums.mid"))  # nothing pitched
 
     named = [str(collection / f"chords-{number}.mid") for number in range(4)]
-    judge = load_notes(models / "judge", "cpu").network
-    truth = rank_accompaniments(judge, read_midi(lead), [read_midi(path) for path in named])  # type: ignore[arg-type]
+    network = load_notes(models / "judge", "cpu").network
+    assert isinstance(network, Labeller)
+    judge = partial(log_probabilities, network)
+    truth = rank_accompaniments(judge, read_midi(lead), [read_midi(path) for path in named])
     assert [row[3] for row in rows[:4]] == [named[number] for number in truth.order]
     for score, semitones, bar, path in rows[:4]:
         number = named.index(path)
@@ -229,6 +236,28 @@ def test_accompaniments_of_a_folder(models: Path, collection: Path, lead: Path, 
         assert set(line) == {"path", "score", "semitones", "bar"}
         assert line["score"] == pytest.approx(float(row[0]), abs=1e-4)
         assert (line["semitones"], line["bar"]) == (int(row[1]), int(row[2]) - 1)
+
+
+def test_music_theory_judges_where_no_model_is_named(collection: Path, lead: Path, partimento: Run) -> None:
+    said = partimento("accompany-search", lead, collection, status=1)
+    rows = [match.groups() for line in said.stdout.splitlines() if (match := LINE.fullmatch(line))]
+    named = sorted(collection.glob("chords-*.mid"))
+    truth = rank_accompaniments(theory, read_midi(lead), [read_midi(path) for path in named])
+    assert [row[3] for row in rows] == [*(str(named[i]) for i in truth.order), str(collection / "drums.mid")]
+    assert [float(row[0]) for row in rows[:4]] == pytest.approx(truth.scores[truth.order], abs=1e-4)
+
+
+def test_a_piece_may_be_silent_for_four_bars(tmp_path: Path, models: Path, partimento: Run) -> None:
+    piece = song(0, bars=12)
+    bar = piece.onset // (4 * piece.ticks_per_quarter)
+    (tmp_path / "in").mkdir()
+    write_midi(piece.select((piece.track == 1) & ((bar == 0) | (bar == 11))), tmp_path / "in" / "rests.mid")
+    write_midi(piece.select(piece.track == 0), tmp_path / "lead.mid")
+    for judge in ((), ("-m", models / "judge")):
+        said = partimento("accompany-search", tmp_path / "lead.mid", tmp_path / "in", *judge)
+        match = LINE.fullmatch(said.stdout.rstrip())
+        assert match
+        assert 0 < float(match[1]) < 1
 
 
 def test_accompaniments_of_an_index(
@@ -269,13 +298,29 @@ def test_what_accompany_search_cannot_do(
     judge = ("-m", models / "judge")
     for name in ("encoder", "parts", "next"):
         said = partimento("accompany-search", lead, collection, "-m", models / name, status=1)
-        assert "does not judge accompaniments; understanding-small-accompaniment does" in said.stderr
+        assert "does not judge accompaniments; leave --model out" in said.stderr
     assert "-k 0" in partimento("accompany-search", lead, collection, "-k", "0", *judge, status=2).stderr
     assert "does not exist" in partimento("accompany-search", lead, tmp_path / "none", *judge, status=1).stderr
     broken = collection / "broken.mid"
     assert f"partimento: {broken}: " in partimento("accompany-search", broken, collection, *judge, status=1).stderr
     said = partimento("accompany-search", collection / "drums.mid", collection, *judge, status=1)
     assert "the melody has no pitched note" in said.stderr
+
+
+def test_weights_in_8_bits_by_the_verbs(tmp_path: Path, models: Path, collection: Path, partimento: Run) -> None:
+    source, index = collection / "chords-0.mid", tmp_path / "index"
+    piano = song(0)
+    write_midi(replace(piano, program=0 * piano.program), tmp_path / "piano.mid")
+    embed = ("embed", tmp_path / "piano.mid", "-o", index, "--int8", "-j", "1")
+    assert "1 pieces (1 new" in partimento(*embed, "-m", models / "piano").stdout
+    found = partimento("search", index, tmp_path / "piano.mid", "-m", models / "piano").stdout
+    assert float(found.split()[0]) > 0.99  # the query has whole weights
+    refused = partimento("embed", source, "-o", tmp_path / "none", "--int8", "-m", models / "encoder", status=1)
+    assert "encoder: weights in 8 bits are for models of piano" in refused.stderr
+    out = tmp_path / "new.mid"
+    play = ("continue", tmp_path / "piano.mid", "-o", out, "--int8", "-m", models / "piano")
+    partimento(*play, "--seconds", "1", "--prompt-seconds", "2", "--seed", "0")
+    assert len(read_midi(out)) > 0
 
 
 def test_a_melody_that_was_split_off_can_be_searched_with(

@@ -78,6 +78,7 @@ def test_what_is_no_note_or_was_not_known_is_neither_hidden_nor_scored(unit: Uni
     words[:, 0], words[:, 59] = (torch.from_numpy(OCTUPLE.special(kind)) for kind in (START, END))
     words[:, 1:30, VELOCITY] = OCTUPLE.special(MASK)[VELOCITY]
     words[:, 10:50, BAR] = OCTUPLE.special(MASK)[BAR]
+    words[0, -5:] = 0  # what fills a row up may look like a note
     batch = PackedWords(words, batch.documents)
     everything = Masking(units=(unit,), share=1.0, masked=1.0, replaced=0.0, unknown=(("velocity", 1.0),))
     shown, scored = drawn(batch, everything)

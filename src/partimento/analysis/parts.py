@@ -22,6 +22,8 @@ DRUMS = "drums"
 def part_of_notes(model: NotesModel, notes: Notes) -> np.ndarray:
     """(N,) int64 number in `PARTS` of each note; drums, which are no part, have len(PARTS).
 
+    Every instrument is heard as if it were played on the piano.
+
     Raises:
         MidiError: if there are no notes but drums.
         ValueError: if the model does not tell these parts.
@@ -32,7 +34,9 @@ def part_of_notes(model: NotesModel, notes: Notes) -> np.ndarray:
     if not len(pitched):
         raise MidiError("it has no notes" if not len(notes) else "all its notes are drums; there is no melody to find")
     part = np.full(len(notes), len(PARTS))
-    part[pitched] = model.label_notes(notes.select(pitched)).argmax(1)
+    heard = notes.select(pitched)
+    on_piano = replace(heard, program=np.zeros_like(heard.program))  # what the model was taught on
+    part[pitched] = model.label_notes(on_piano).argmax(1)
     return part
 
 

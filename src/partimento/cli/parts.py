@@ -12,16 +12,17 @@ from partimento.cli.options import Device, Files, Output
 
 if TYPE_CHECKING:
     from partimento.notes import Notes
+    from partimento.tasks.pairs.ranking import Scorer
 
 DEFAULT_PARTS = "understanding-small-melody"
-DEFAULT_ACCOMPANIMENT = "understanding-small-accompaniment"
+LEAD = ("melody", "bridge")
 
 
 def melody(
     files: Files,
     /,
     output: Output,
-    keep: Literal["all", "melody", "bridge", "accompaniment"] = "all",
+    keep: Literal["all", "melody", "bridge", "lead", "accompaniment"] = "all",
     model: Annotated[str, tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/REPO")] = DEFAULT_PARTS,
     overwrite: bool = False,
     device: Device = "auto",
@@ -40,12 +41,13 @@ def melody(
     Args:
         files: MIDI files, and folders, walked.
         output: the file to write; a folder where there are several files, which keeps their names.
-        keep: write one part alone.
+        keep: write one part alone; lead is melody and bridge, which in music without a singer are one line.
         model: what labels the notes.
         overwrite: replace files that are there.
         device: where it computes.
         json: one JSON line a file: notes, lowest and highest pitch of each part.
     """
+    import numpy as np
     from tqdm import tqdm
 
     from partimento.analysis.parts import PARTS, in_tracks, part_of_notes
@@ -73,7 +75,7 @@ def melody(
             continue
         split = in_tracks(notes, part)
         if keep != "all":
-            mine = part == PARTS.index(keep)
+            mine = np.isin(part, [PARTS.index(name) for name in (LEAD if keep == "lead" else (keep,))])
             if not mine.any():
                 failed.append((str(path), f"none of its {len(notes):,} notes is taken for {keep}"))
                 continue
@@ -132,15 +134,16 @@ def accompany_search(
     /,
     k: Annotated[int, tyro.conf.arg(aliases=["-k"])] = 10,
     most: int = 1000,
-    model: Annotated[str, tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/REPO")] = DEFAULT_ACCOMPANIMENT,
+    model: Annotated[str | None, tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/REPO")] = None,
     device: Device = "auto",
     json: bool = False,
 ) -> int:
     """Rank pieces by how well they accompany a melody.
 
     Every four bars of the melody are judged with the four bars of a piece that would sound with them, in one key. A
-    line says the mean probability that they belong together, by how many semitones to transpose the piece, the bar of
-    it that sounds with the melody's first, and the file.
+    line says how well they go together, from 0 to 1, by how many semitones to transpose the piece, the bar of it that
+    sounds with the melody's first, and the file. Music theory judges: common pitch classes, consonance, rhythm,
+    register; or a model that was fine-tuned on accompaniments, whose scores are probabilities.
 
       partimento melody SONG.mid -o LEAD.mid --keep melody
       partimento accompany-search LEAD.mid MIDI_FOLDER
@@ -150,7 +153,7 @@ def accompany_search(
         index: folder that `embed` wrote, whose files must still be there, or a folder of MIDI files.
         k: how many pieces are listed.
         most: how many pieces are judged at most; of more, this many spread evenly over the collection.
-        model: what judges.
+        model: what judges instead of music theory.
         device: where it computes.
         json: one JSON line a piece.
     """
@@ -161,8 +164,7 @@ def accompany_search(
 
     from partimento.corpus.worker import explain
     from partimento.midi import MidiError, read_midi
-    from partimento.networks.labeller import Labeller
-    from partimento.notes_model import load_notes
+    from partimento.tasks.pairs.baselines import theory
     from partimento.tasks.pairs.suggestion import rank_accompaniments
 
     if k < 1 or most < 1:
@@ -172,10 +174,7 @@ def accompany_search(
     except MidiError as error:
         raise MidiError(f"{melody}: {error}") from None
     paths = _pieces_of(index)
-    loaded = load_notes(model, device)
-    judge, heads = loaded.network, loaded.config.get("heads")
-    if not isinstance(judge, Labeller) or not heads or heads[0]["name"] != "accompaniment":
-        raise ValueError(f"{model} does not judge accompaniments; {DEFAULT_ACCOMPANIMENT} does")
+    judge = _judge(model, device) if model else theory
     if len(paths) > most:
         say(f"{most:,} of {len(paths):,} pieces are judged; --most takes more")
         paths = [paths[i] for i in np.linspace(0, len(paths) - 1, most).astype(int)]
@@ -188,14 +187,33 @@ def accompany_search(
             failed.append((str(path), explain(error)))
     found = rank_accompaniments(judge, lead, pieces)
     for number in found.order[:k]:
-        probability = float(np.exp(found.scores[number]))
+        score = float(np.exp(found.scores[number]) if model else max(0.0, found.scores[number]))
         semitones, bar = int(found.semitones[number]), int(found.bars[number])
         if json:
-            row = {"path": names[number], "score": round(probability, 6), "semitones": semitones, "bar": bar}
+            row = {"path": names[number], "score": round(score, 6), "semitones": semitones, "bar": bar}
             print(json_module.dumps(row, ensure_ascii=False))
         else:
-            print(f"{probability:.4f}  {semitones:+d} semitones  from bar {bar + 1}  {names[number]}")
+            print(f"{score:.4f}  {semitones:+d} semitones  from bar {bar + 1}  {names[number]}")
     return failures(failed)
+
+
+def _judge(model: str, device: str) -> Scorer:
+    """Logarithms of the probabilities that a model gives pairs.
+
+    Raises:
+        ValueError: if it does not judge accompaniments.
+    """
+    from functools import partial
+
+    from partimento.networks.labeller import Labeller
+    from partimento.notes_model import load_notes
+    from partimento.tasks.pairs.scoring import log_probabilities
+
+    loaded = load_notes(model, device)
+    network, heads = loaded.network, loaded.config.get("heads")
+    if not isinstance(network, Labeller) or not heads or heads[0]["name"] != "accompaniment":
+        raise ValueError(f"{model} does not judge accompaniments; leave --model out, and music theory does")
+    return partial(log_probabilities, network)
 
 
 def _pieces_of(index: Path) -> list[Path]:

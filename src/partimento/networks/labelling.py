@@ -12,16 +12,24 @@ from partimento.networks.packed import FILLER
 from partimento.networks.rows import pack
 from partimento.tokens.word_augment import fit_bars
 
+CPU_WORDS = 2048  # what stays in a core's cache
+GPU_WORDS = 32768
+
 
 @torch.inference_mode()
 def predict(
-    network: Labeller, words: Sequence[np.ndarray], batch_words: int = 8192, bf16: bool = True
+    network: Labeller, words: Sequence[np.ndarray], batch_words: int | None = None, bf16: bool = True
 ) -> list[list[np.ndarray]]:
     """Log-probabilities of the classes of each head: for each sequence (T, C) float32 for notes, (C,) for sequences.
 
     Sequences of like lengths go through the network together, on its device; none sees another.
+
+    Args:
+        batch_words: most words at once, padding included; by default what suits the device.
+        bf16: whether matrix products are in bfloat16, where the device can.
     """
     fields, device = network.config.encoder.fields, next(network.parameters()).device
+    batch_words = batch_words or (CPU_WORDS if device.type == "cpu" else GPU_WORDS)
     order = sorted(range(len(words)), key=lambda i: -len(words[i]))
     found: list[list[np.ndarray]] = [[] for _ in words]
     network.eval()

@@ -163,15 +163,15 @@ def labels_paper() -> LabelsConfig:
 
 
 def labels_small() -> LabelsConfig:
-    """A recipe for the small encoder: few epochs at a high rate."""
+    """A recipe for the small encoder: few epochs at a high rate, in many small steps."""
     return LabelsConfig(
         Recipe(
-            schedule=ScheduleConfig(steps=1, warmup=20, final=0.0),
-            batch=BatchConfig(rows=16, length=512, micro_rows=8),
-            optimizer=OptimizerConfig(kind="muon", lr=1e-3, matrix_lr=1e-3),
+            schedule=ScheduleConfig(steps=1, warmup=50, final=0.0),
+            batch=BatchConfig(rows=4, length=512, micro_rows=4),
+            optimizer=OptimizerConfig(kind="muon", lr=1e-3, matrix_lr=2e-3),
         ),
         epochs=4.0,
-        validations=8,
+        validations=12,
     )
 
 

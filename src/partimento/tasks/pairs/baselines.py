@@ -66,13 +66,21 @@ def features(pairs: Sequence[Pair]) -> np.ndarray:
     pitches, and the last note and the first, are; how alike the rise and fall of the bars is; how alike the number of
     notes. "acc": the cosine of the pitch classes of all, and of each half bar; the share of the melody's time in which
     its note is consonant with each sounding one; where notes begin; whether the accompaniment lies below; the number
-    of notes.
+    of notes. All are 0 where a phrase is silent.
     """
     if not pairs:
         return np.zeros((0, len(NEXT_FEATURES)))
-    seen = {phrase: _Heard(phrase) for pair in pairs for phrase in (pair.first, pair.second)}
+    phrases = {phrase for pair in pairs for phrase in (pair.first, pair.second)}
+    seen = {phrase: _Heard(phrase) for phrase in phrases if len(phrase.notes)}
     of = {"next": _follows, "acc": _accompanies}
-    return np.array([of[pair.kind](seen[pair.first], seen[pair.second]) for pair in pairs])
+    return np.array(
+        [
+            of[pair.kind](seen[pair.first], seen[pair.second])
+            if pair.first in seen and pair.second in seen
+            else [0.0] * len(feature_names(pair.kind))
+            for pair in pairs
+        ]
+    )
 
 
 def feature_names(kind: Kind) -> tuple[str, ...]:

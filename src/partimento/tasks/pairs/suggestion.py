@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partimento.networks.labeller import Labeller
 from partimento.notes import Notes
 from partimento.tasks.pairs.groups import Pair
 from partimento.tasks.pairs.keys import semitones_to_c_or_a
@@ -23,10 +22,11 @@ from partimento.tasks.pairs.phrases import (
     phrase_at,
     top_line,
 )
-from partimento.tasks.pairs.scoring import log_probabilities
+from partimento.tasks.pairs.ranking import Scorer
 from partimento.tokens.clock import is_metrical, on_clock
 
 OCTAVE = 12
+MOST_PHRASES = 8  # of the melody, so that the time does not grow with its length
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,8 @@ class Suggestions:
 
     Args:
         order: (C,) int64 numbers of the pieces, the best first; those of which nothing can be said come last.
-        scores: (C,) float64 by number of the piece: mean over the melody's phrases of the logarithm of the
-            probability that the piece accompanies it; -inf for a piece without a pitched note.
+        scores: (C,) float64 by number of the piece: mean over the melody's phrases of what the judge gives
+            them; -inf for a piece without a pitched note.
         semitones: (C,) int64 by number, -6 to 5: how far to transpose the piece into the melody's key.
         bars: (C,) int64 by number, from 0: the bar of the piece that sounds with the bar in which the melody begins.
     """
@@ -47,21 +47,22 @@ class Suggestions:
     bars: np.ndarray
 
 
-def rank_accompaniments(labeller: Labeller, melody: Notes, candidates: Sequence[Notes]) -> Suggestions:
+def rank_accompaniments(judge: Scorer, melody: Notes, candidates: Sequence[Notes]) -> Suggestions:
     """Rank pieces by how well they accompany a melody, in whatever key, at whatever tempo and from wherever they are.
 
     All are read in bars of four quarters, those whose ticks follow no beat in bars of two seconds, and each is moved
     to C major or A minor by its own key. Every four bars of the melody, unless it rests in two of them, are judged with
     the four bars of the piece that sound at the same time. The piece may begin with the melody, or have it from the
     same bar of the file on: the better is taken. A piece that is over before the melody begins anew.
+    Of a long melody eight such parts are judged, spread evenly.
 
     Args:
-        labeller: fine-tuned on pairs of the kind "acc".
+        judge: of pairs of the kind "acc": `baselines.theory`, or a labeller's `scoring.log_probabilities`.
         melody: of several notes at a time the highest counts; drums do not.
         candidates: pieces, melodies in them included.
 
     Raises:
-        ValueError: if the melody has no pitched note, or the labeller is made for something else.
+        ValueError: if the melody has no pitched note.
     """
     own_semitones, line = _in_bars(melody)
     if not len(line):
@@ -70,6 +71,8 @@ def rank_accompaniments(labeller: Labeller, melody: Notes, candidates: Sequence[
     start, stop = first_bar(line), int(line[:, STEP].max()) // STEPS_PER_BAR + 1
     phrases = [phrase_at("melody", "melody", line, bar, tied=False) for bar in range(start, stop, BARS)]
     phrases = [phrase for phrase in phrases if is_melody(phrase)] or [phrase for phrase in phrases if len(phrase.notes)]
+    if len(phrases) > MOST_PHRASES:
+        phrases = [phrases[i] for i in np.linspace(0, len(phrases) - 1, MOST_PHRASES).astype(int)]
     scores = np.full(len(candidates), -np.inf)
     semitones, bars = np.zeros(len(candidates), dtype=np.int64), np.zeros(len(candidates), dtype=np.int64)
     pairs: list[Pair] = []
@@ -85,9 +88,9 @@ def rank_accompaniments(labeller: Labeller, melody: Notes, candidates: Sequence[
             found = [_around(notes, bar + phrase.bar - start, opening, end) for phrase in phrases]
             asked.append((number, bar, slice(len(pairs), len(pairs) + len(phrases))))
             pairs += [Pair("acc", phrase, other, 0) for phrase, other in zip(phrases, found, strict=True)]
-    log_p = log_probabilities(labeller, pairs)
+    judged = np.asarray(judge(pairs), dtype=np.float64)
     for number, bar, part in asked:
-        if (score := float(log_p[part].mean())) > scores[number]:
+        if (score := float(judged[part].mean())) > scores[number]:
             scores[number], bars[number] = score, bar
     return Suggestions(np.argsort(-scores, kind="stable"), scores, semitones, bars)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def run(
             scores = []
             for seed in range(plan.seeds):
                 judge = learn_pairs(learned, chosen, learner, seed, place / learner.name.replace(" ", "-"), data)
-                scores.append(scores_of(asked, lambda some, judge=judge: score_pairs(judge, some, bf16=True)))
+                scores.append(scores_of(asked, partial(score_pairs, judge)))
             found += _keep(plan, kind, data, asked, scores, (learner.name, learner.checkpoint, FINE_TUNED), begun_s)
     return found
 

@@ -9,11 +9,13 @@ from partimento.networks.encoder import Encoder
 from partimento.networks.labeller import Unit
 from partimento.notes_model import NotesModel
 from partimento.overrides import override
+from partimento.recipe import OptimizerConfig
 from partimento.systems.musicbert import LabelsConfig, labels_small
 from partimento.tasks.words.learn import Learner
 
 NAMES = ("pretrained", "no-masks", "scratch", "frozen", "random", "bilstm")
 EPOCHS: dict[Unit, float] = {"note": 3.0, "sequence": 6.0}
+SEQUENCE_RATE = 3e-4
 FREE_RATE = 3e-3  # of heads on an encoder that stays as it is
 
 
@@ -40,7 +42,7 @@ def learners(
         raise ValueError(f"there is no learner {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     config = override(recipe(unit), settings)
     free = replace(config, recipe=replace(config.recipe, optimizer=replace(config.recipe.optimizer, lr=FREE_RATE)))
-    whole = Learner(model.title, model.encoder.config, config, model.weights, model.hash)
+    whole = Learner(model.title, model.network.config, config, model.weights, model.hash)
     drawn = replace(whole, base=None, checkpoint="")
     made = {
         "pretrained": whole,
@@ -54,6 +56,14 @@ def learners(
 
 
 def recipe(unit: Unit) -> LabelsConfig:
-    """How all of them learn."""
+    """How all of them learn.
+
+    Sequences, which have one label each instead of hundreds, with AdamW at a low rate: Muon's steps are as long when
+    the gradient is nearly all noise, and then undo what was pretrained.
+    """
     config = replace(labels_small(), epochs=EPOCHS[unit])
-    return config if unit == "note" else replace(config, smoothing=0.1, dropout=0.3, trunk_dropout=0.1, validations=10)
+    if unit == "note":
+        return config
+    batch = replace(config.recipe.batch, rows=8, micro_rows=8)
+    recipe = replace(config.recipe, batch=batch, optimizer=OptimizerConfig(lr=SEQUENCE_RATE, weight_decay=0.01))
+    return replace(config, recipe=recipe, dropout=0.2, validations=10)

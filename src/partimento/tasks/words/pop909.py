@@ -87,7 +87,7 @@ def _tasks(
         found.append(
             WordsTask(
                 *(name, "POP909", "MIDI-BERT", form, "note", classes, OCTUPLE, tuple(words), tuple(labels)),
-                *(songs, pieces, (fold,), "open", note, paper),
+                *(songs, pieces, (fold,), "open", note, paper if form == PUBLISHED else {}),
             )
         )
     return found

@@ -139,8 +139,10 @@ def test_the_labels_decide(model: NotesModel) -> None:
     assert part.shape == (len(notes),)
     assert (part[notes.is_drum] == len(PARTS)).all()
     pitched = ~notes.is_drum
-    np.testing.assert_array_equal(part[pitched], model.label_notes(notes.select(pitched)).argmax(1))
+    on_piano = replace(notes, program=np.zeros_like(notes.program)).select(pitched)
+    np.testing.assert_array_equal(part[pitched], model.label_notes(on_piano).argmax(1))
     assert len(set(part[pitched].tolist())) > 1
+    np.testing.assert_array_equal(part_of_notes(model, replace(notes, program=notes.program + 20)), part)
     without = part_of_notes(model, notes.select(pitched))  # drums change nothing
     np.testing.assert_array_equal(without, part[pitched])
     assert part_of_notes(model, notes.select(np.array([0]))).shape == (1,)
@@ -169,5 +171,6 @@ def test_the_bundled_model_finds_a_plain_tune() -> None:
         pytest.skip("understanding-small-melody is not bundled here")
     model = load_notes("understanding-small-melody", "cpu")
     pieces = [song(number, bars=16) for number in range(6)]  # a tune over chords
-    right = [(part_of_notes(model, replace(p, program=0 * p.program)) == 0) == (p.track == 0) for p in pieces]
-    assert np.concatenate(right).mean() > 0.8
+    # which of melody and bridge a lone line of eighths is, is anybody's guess; the chords are accompaniment
+    right = [(part_of_notes(model, piece) != PARTS.index("accompaniment")) == (piece.track == 0) for piece in pieces]
+    assert np.concatenate(right).mean() > 0.9
