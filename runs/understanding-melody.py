@@ -23,6 +23,7 @@ from partimento.networks.labelling import predict
 from partimento.notes_model import load_notes
 from partimento.tasks.words.learn import trained
 from partimento.tasks.words.learners import learners
+from partimento.tasks.words.pop909 import TWIN
 from partimento.tasks.words.task import WORDS, cut
 from partimento.tokens import octuple
 from partimento.tokens.fields import MASK
@@ -30,7 +31,6 @@ from partimento.tokens.word_augment import on_sixteenths
 from partimento.training.labels import LabelledSequences
 
 TRACKS = ("MELODY", "BRIDGE", "PIANO")  # in the order of PARTS
-TWIN = "017"  # a training song with the notes of a test song
 SCORE = ("velocity", "tempo", "time_signature")  # what a plain score does not say
 SEED = 0
 

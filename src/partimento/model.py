@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,11 +21,10 @@ import torch
 from partimento.checkpoint import CONFIG, CheckpointError, read_config
 from partimento.hub import resolve
 from partimento.midi import MidiError, read_midi
+from partimento.networks.batching import BATCH_TOKENS, GPU_BATCH_TOKENS, batches_of_like
 from partimento.notes import Notes
 
 GROUP = 64  # pieces whose windows are sorted and batched together
-BATCH_TOKENS = 2048  # most positions, padding included, that go through the network at once: what a CPU's cache holds
-GPU_BATCH_TOKENS = 32768
 
 Window = tuple[np.ndarray, int]  # ids along the first axis, weight
 
@@ -127,18 +126,6 @@ class Model(ABC):
         # the mean's division by the sum of the weights cancels in the normalisation
         norm = np.linalg.norm(sums, axis=1, keepdims=True)
         return (sums / np.maximum(norm, np.finfo(np.float32).tiny)).astype(np.float32)
-
-
-def batches_of_like(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Indices of windows in batches of like lengths, the longest first, none over `most` positions with its padding.
-
-    A window longer than that is a batch of its own.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    while order:
-        rows = max(1, most // lengths[order[0]])
-        yield order[:rows]
-        order = order[rows:]
 
 
 def load(

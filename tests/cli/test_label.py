@@ -3,44 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import torch
+from in_process import Run
 from labelled_music import CLASSES, piece, tiny_model
 
-from partimento.cli import main
 from partimento.corpus.store import Piece, write_corpus
 from partimento.midi import write_midi
-
-
-class Said(NamedTuple):
-    """What a verb wrote."""
-
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def partimento(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs a verb; its exit status must be the one that is expected."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-
-    def run(*args: str | Path, status: int = 0) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        said = Said(*capsys.readouterr())
-        assert ended.value.code == status, said
-        return said
-
-    yield run
-    torch.set_num_threads(threads)
 
 
 def test_a_classifier_of_a_corpus_labels_files(tmp_path: Path, partimento: Run) -> None:

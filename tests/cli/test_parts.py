@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-import torch
+from in_process import Run
 from labelled_music import tiny_model
 from tiny_notes_models import band, played, tiny_encoder, tiny_labeller
 from tiny_words import song
 
 from partimento.analysis.parts import DRUMS, PARTS, part_of_notes
-from partimento.cli import main
 from partimento.midi import read_midi, write_midi
 from partimento.networks.labeller import Labeller
 from partimento.notes_model import load_notes
@@ -28,33 +25,6 @@ from partimento.tasks.pairs.scoring import log_probabilities
 from partimento.tasks.pairs.suggestion import rank_accompaniments
 
 LINE = re.compile(r"(\d\.\d{4})  ([+-]\d) semitones  from bar (\d+)  (.+)")
-
-
-class Said(NamedTuple):
-    """What a verb wrote."""
-
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def partimento(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs a verb; its exit status must be the one that is expected."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-
-    def run(*args: str | Path, status: int = 0) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        said = Said(*capsys.readouterr())
-        assert ended.value.code == status, said
-        return said
-
-    yield run
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

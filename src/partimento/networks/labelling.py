@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from partimento.networks.batching import BATCH_TOKENS, GPU_BATCH_TOKENS, batches_of_like
 from partimento.networks.labeller import Labeller
 from partimento.networks.packed import FILLER
 from partimento.networks.rows import pack
 from partimento.tokens.word_augment import fit_bars
-
-CPU_WORDS = 2048  # what stays in a core's cache
-GPU_WORDS = 32768
 
 
 @torch.inference_mode()
@@ -29,13 +27,11 @@ def predict(
         bf16: whether matrix products are in bfloat16, where the device can.
     """
     fields, device = network.config.encoder.fields, next(network.parameters()).device
-    batch_words = batch_words or (CPU_WORDS if device.type == "cpu" else GPU_WORDS)
-    order = sorted(range(len(words)), key=lambda i: -len(words[i]))
+    batch_words = batch_words or (BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS)
     found: list[list[np.ndarray]] = [[] for _ in words]
     network.eval()
-    while order:
-        longest = len(words[order[0]])
-        batch, order = order[: max(1, batch_words // longest)], order[max(1, batch_words // longest) :]
+    for batch in batches_of_like([len(each) for each in words], batch_words):
+        longest = len(words[batch[0]])
         packed = pack([[fit_bars(words[i], fields)] for i in batch], fields, longest).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16 and device.type in ("cpu", "cuda")):
             heads = network(packed.words, packed.documents)

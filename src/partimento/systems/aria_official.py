@@ -177,7 +177,19 @@ def import_checkpoint(
     network, names = open_official(found.weights, original)
     state = read_state(found.weights, dtype)
     licence = licence or licence_of(found.folder, original)
-    config = {
+    config = imported_config(found, original, network, licence)
+    write_checkpoint(
+        folder, {ours: state[theirs] for ours, theirs in names.items()}, config, _card(found, network, licence)
+    )
+
+
+def imported_config(found: Source, original: Mapping[str, Any], network: DecoderConfig, licence: str) -> dict[str, Any]:
+    """The `config.json` of a checkpoint that was converted from another program's.
+
+    Args:
+        original: the source's own config, which is kept in it.
+    """
+    return {
         "system": "aria",
         "preset": None,
         "network": to_plain(network),
@@ -187,11 +199,8 @@ def import_checkpoint(
         "versions": {"partimento": __version__, "torch": torch.__version__},
         "licence": licence,
         "recipe": None,
-        "source": {"name": found.name, "file": found.weights.name, "config": original},
+        "source": {"name": found.name, "file": found.weights.name, "config": dict(original)},
     }
-    write_checkpoint(
-        folder, {ours: state[theirs] for ours, theirs in names.items()}, config, _card(found, network, licence)
-    )
 
 
 def _card(source: Source, network: DecoderConfig, licence: str) -> str:

@@ -29,12 +29,11 @@ from partimento.checkpoint import (
     read_state,
     write_checkpoint,
 )
-from partimento.configuration import to_plain
 from partimento.hub import Source, licence_of, resolve
 from partimento.networks.decoder import DecoderConfig
 from partimento.networks.transformer import TransformerConfig
 from partimento.systems.aria import network_of
-from partimento.systems.aria_official import is_official, open_official, shapes_of
+from partimento.systems.aria_official import imported_config, is_official, open_official, shapes_of
 from partimento.tokens.vocabulary import Vocabulary
 
 GENERATION = "generation_config.json"
@@ -158,23 +157,11 @@ def import_stablelm(
     check_shapes(read_shapes(found.weights), expected, found.weights)
     state = from_stablelm(read_state(found.weights, dtype), network)
     licence = licence or licence_of(found.folder, config)
-    facts = {
-        "system": "aria",
-        "preset": None,
-        "network": to_plain(network),
-        "tokenizer": {"kind": "performance", "vocabulary": network.vocabulary},
-        "data": f"as stated by the source of {found.name}",
-        "steps": None,
-        "versions": {"partimento": __version__, "torch": torch.__version__},
-        "licence": licence,
-        "recipe": None,
-        "source": {"name": found.name, "file": found.weights.name, "config": config},
-    }
     card = (
         f"# {found.name}\n\nAria (language model), converted from a StableLM folder. Vocabulary of "
         f"{network.vocabulary:,} tokens, context of {network.context:,}. Licence: {licence}.\n\n{_own_card(found)}"
     )
-    write_checkpoint(folder, state, facts, card)
+    write_checkpoint(folder, state, imported_config(found, config, network, licence), card)
 
 
 def stablelm_config(network: DecoderConfig, dtype: torch.dtype = torch.float32) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from partimento import __version__
 from partimento.configuration import to_plain
+from partimento.networks.batching import batches_of_like
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.notes import Notes
 from partimento.piano_model import PianoModel
@@ -127,7 +128,7 @@ def pooled_states(
     cuts = [(row, *window) for row, notes in enumerate(pieces) for window in windows(tokenizer, notes, context)]
     device = network.embedding.weight.device
     sums, weight = np.zeros((len(pieces), 2 * width)), np.zeros(len(pieces))
-    for batch in _batches([len(ids) for _, ids, _ in cuts], BATCH_TOKENS[device.type]):
+    for batch in batches_of_like([len(ids) for _, ids, _ in cuts], BATCH_TOKENS[device.type]):
         lengths = torch.tensor([len(cuts[i][1]) for i in batch])
         padded = np.full((len(batch), int(lengths.max())), tokenizer.vocabulary.pad, dtype=np.int64)
         for place, i in zip(padded, batch, strict=True):
@@ -161,14 +162,3 @@ def states_at(network: Decoder, ids: Tensor, layer: int) -> Tensor:
 
 def _autocast(network: Decoder, bf16: bool) -> AbstractContextManager[object]:
     return torch.autocast(network.embedding.weight.device.type, dtype=torch.bfloat16, enabled=bf16)
-
-
-def _batches(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """Indices in batches of like lengths, none over `most` positions with its padding unless it is one alone."""
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    batches = []
-    while order:
-        rows = max(1, most // lengths[order[0]])
-        batches.append(order[:rows])
-        order = order[rows:]
-    return batches

@@ -34,7 +34,7 @@ from partimento.training.distributed import World
 from partimento.training.folder import open_folder
 from partimento.training.loop import Run, State, train
 from partimento.training.piece_batches import PieceBatches, encode_with_ending, validation_pieces, windows_of
-from partimento.training.pretrain import pieces_of, sides
+from partimento.training.pretrain import pieces_of_sides, sides
 from partimento.training.saving import save_network
 
 CONDITION_NOTES = 600  # of a piece that its condition is made of, two windows: the whole would take longer than the run
@@ -97,9 +97,7 @@ def finetune_generative(
         "network": to_plain(network.config),
         "recipe": to_plain(recipe),
         "condition": {"name": condition_model.name, "hash": condition_model.hash} if condition_model else None,
-        "pieces": {
-            name: pieces_of(corpus, which) for name, which in (("train", train_pieces), ("valid", valid_pieces))
-        },
+        "pieces": pieces_of_sides(corpus, train_pieces, valid_pieces),
     }
     train_conditions: np.ndarray | None = None
     valid_conditions: np.ndarray | None = None

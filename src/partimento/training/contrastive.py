@@ -20,7 +20,7 @@ from partimento.piano_model import PianoModel
 from partimento.systems.aria import ContrastiveConfig
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
-from partimento.training.pretrain import AUGMENTATION, pieces_of, sides
+from partimento.training.pretrain import AUGMENTATION, pieces_of_sides, sides
 from partimento.training.saving import save_network
 from partimento.training.slices import SliceBatches, Slicing, collate
 
@@ -91,9 +91,7 @@ def finetune_contrastive(
             **about,
             "network": to_plain(network.config),
             "recipe": to_plain(recipe),
-            "pieces": {
-                name: pieces_of(corpus, which) for name, which in (("train", train_pieces), ("valid", valid_pieces))
-            },
+            "pieces": pieces_of_sides(corpus, train_pieces, valid_pieces),
         },
         save=partial(save_network, network.config, recipe, about),
         validation_part=recipe.watch.validate_rows,

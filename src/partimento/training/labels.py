@@ -120,6 +120,14 @@ class LabelledBatches:
 
     def fixed_rows(self, numbers: Sequence[int]) -> LabelledWords:
         """These sequences as they are, in rows as full as they get in this order."""
+        return self._packed([[(number, None) for number in row] for row in self._filled(numbers)], None)
+
+    def epoch_rows(self) -> int:
+        """How many rows an epoch has, more or less."""
+        return max(1, len(self._filled(self.sequences.train)))
+
+    def _filled(self, numbers: Sequence[int]) -> list[list[int]]:
+        """The numbers of the sequences of each row."""
         rows: list[list[int]] = [[]]
         filled = 0
         for number in numbers:
@@ -129,11 +137,7 @@ class LabelledBatches:
                 filled = 0
             rows[-1].append(number)
             filled += length
-        return self._packed([[(number, None) for number in row] for row in rows if row], None)
-
-    def epoch_rows(self) -> int:
-        """How many rows an epoch has, more or less."""
-        return max(1, len(self.fixed_rows(self.sequences.train)))
+        return [row for row in rows if row]
 
     def state(self) -> dict[str, int]:
         """What `restore` needs to go on from here."""

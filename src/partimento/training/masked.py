@@ -32,7 +32,7 @@ from partimento.tokens.fields import Fields
 from partimento.tokens.word_augment import on_sixteenths, transposed
 from partimento.training.distributed import World
 from partimento.training.loop import Objective, Run, State, train
-from partimento.training.pretrain import pieces_of, sides
+from partimento.training.pretrain import pieces_of_sides, sides
 from partimento.training.saving import save_network
 from partimento.training.words import WordBatches, validation_words
 
@@ -63,7 +63,6 @@ def pretrain_masked(
     torch.manual_seed(recipe.seed)
     encoder = Encoder(config.network)
     encoder.initialise()
-    encoder.checkpointing = recipe.checkpointing
     train_pieces, valid_pieces = sides(corpus)
     counts = corpus.note_counts[train_pieces]
     first, total = np.cumsum(counts) - counts, int(counts.sum())
@@ -101,9 +100,7 @@ def pretrain_masked(
             **about,
             "network": to_plain(config.network),
             "recipe": to_plain(recipe),
-            "pieces": {
-                side: pieces_of(corpus, which) for side, which in (("train", train_pieces), ("valid", valid_pieces))
-            },
+            "pieces": pieces_of_sides(corpus, train_pieces, valid_pieces),
         },
         save=lambda _, place, facts: save_network(config.network, recipe, about, encoder, place, facts, system),
     )

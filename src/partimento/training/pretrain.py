@@ -88,9 +88,7 @@ def pretrain(
             **about,
             "network": to_plain(system.network),
             "recipe": to_plain(recipe),
-            "pieces": {
-                side: pieces_of(corpus, which) for side, which in (("train", train_pieces), ("valid", valid_pieces))
-            },
+            "pieces": pieces_of_sides(corpus, train_pieces, valid_pieces),
         },
         save=partial(save_network, system.network, recipe, about),
         sample=sample,
@@ -102,6 +100,11 @@ def pieces_of(corpus: Corpus, which: list[int]) -> dict[str, int | str]:
     """How many pieces, and a hash of all their contents in order: a run can only go on with the same ones."""
     hashes = corpus.select(which).column("content_hash")
     return {"count": len(which), "sha256": hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()}
+
+
+def pieces_of_sides(corpus: Corpus, train: list[int], valid: list[int]) -> dict[str, dict[str, int | str]]:
+    """`pieces_of` of both sides, as the config of a run has it."""
+    return {"train": pieces_of(corpus, train), "valid": pieces_of(corpus, valid)}
 
 
 def encode_piece(
