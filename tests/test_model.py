@@ -16,7 +16,8 @@ from tiny_notes_models import band, tiny_encoder, tiny_labeller, tiny_roberta
 from partimento.checkpoint import CONFIG, CheckpointError
 from partimento.hub import BUNDLED
 from partimento.midi import MidiError, write_midi
-from partimento.model import GROUP, Model, Window, batches_of_like, load
+from partimento.midi_model import GROUP, MidiModel, Window, batches_of_like
+from partimento.model import load
 from partimento.networks.int8 import Int8Matrix
 from partimento.notes import Notes
 from partimento.notes_model import NotesModel, load_notes
@@ -78,7 +79,7 @@ def test_what_is_no_model(folders: dict[str, Path], tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Pitches(Model):
+class Pitches(MidiModel):
     """Its vector of a window is how often each pitch class is in it; it reads 10 notes at a time."""
 
     seen: list[int] = field(default_factory=list)

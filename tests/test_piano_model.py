@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import partimento
-from partimento import model as shared_module
+from partimento import midi_model as shared_module
 from partimento import piano_model as model_module
 from partimento.checkpoint import CheckpointError, read_config, write_checkpoint
 from partimento.configuration import to_plain

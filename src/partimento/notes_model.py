@@ -14,7 +14,8 @@ from partimento.checkpoint import CONFIG, CheckpointError, check_shapes, read_co
 from partimento.configuration import from_plain
 from partimento.hub import resolve
 from partimento.midi import MidiError
-from partimento.model import Model, Window, pick_device, wrong_system
+from partimento.midi_model import MidiModel, Window
+from partimento.model import pick_device, wrong_system
 from partimento.networks.encoder import Encoder, EncoderConfig
 from partimento.networks.labeller import Labeller, LabellerConfig
 from partimento.networks.labelling import predict
@@ -33,7 +34,7 @@ WINDOW = 512  # notes that are read at once, as in training
 
 
 @dataclass(frozen=True, eq=False)
-class NotesModel(Model):
+class NotesModel(MidiModel):
     """A model that reads notes of any instruments, both ways.
 
     Args:

@@ -15,7 +15,8 @@ from torch import Tensor
 from partimento.checkpoint import CONFIG, CheckpointError, check_shapes, read_config, read_shapes, read_state
 from partimento.hub import resolve
 from partimento.midi import MidiError
-from partimento.model import Model, Window, pick_device, wrong_system
+from partimento.midi_model import MidiModel, Window
+from partimento.model import pick_device, wrong_system
 from partimento.networks.decoder import Decoder, DecoderConfig
 from partimento.networks.int8 import quantised_state
 from partimento.networks.unfilled import unfilled
@@ -31,7 +32,7 @@ logger = logging.getLogger("partimento")
 
 
 @dataclass(frozen=True, eq=False)
-class PianoModel(Model):
+class PianoModel(MidiModel):
     """A model of piano performance: it continues, embeds or tells classes.
 
     An embedding model reads a piece in windows of 300 notes. A language model's vector is the mean of the hidden states

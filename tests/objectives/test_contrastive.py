@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from partimento.networks.decoder import Decoder, DecoderConfig, Pool
 from partimento.networks.transformer import TransformerConfig, initialise
 from partimento.objectives import contrastive as contrastive_module
-from partimento.objectives.contrastive import Loss, SlicePairs, contrastive, infonce, nt_xent, pooled
+from partimento.objectives.contrastive import Loss, SlicePairs, contrastive, pooled
+from partimento.objectives.nt_xent import infonce, nt_xent
 from partimento.training.loop import Step
 
 SONGS = torch.tensor([0, 1, 1, 2, 0, 3])

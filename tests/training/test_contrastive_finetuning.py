@@ -28,7 +28,8 @@ from partimento.systems.aria import CONTRASTIVE, ContrastiveConfig, contrastive_
 from partimento.training import contrastive as training_module
 from partimento.training.contrastive import embedding_of, finetune_contrastive, validation_pairs
 from partimento.training.distributed import World
-from partimento.training.pretrain import AUGMENTATION, sides
+from partimento.training.pretrain import AUGMENTATION
+from partimento.training.sides import sides
 from partimento.training.slices import Slicing
 from partimento.training.state import State
 

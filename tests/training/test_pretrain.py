@@ -22,8 +22,9 @@ from partimento.systems.aria import AriaConfig, small
 from partimento.tokens.performance import PerformanceTokenizer
 from partimento.tokens.vocabulary import vocabulary_of_size
 from partimento.training.distributed import World
-from partimento.training.pretrain import encode_piece, pretrain, sides
+from partimento.training.pretrain import encode_piece, pretrain
 from partimento.training.saving import model_card
+from partimento.training.sides import sides
 
 ALONE = World(0, 1, torch.device("cpu"))
 ABOUT = {"name": "tiny", "preset": "small", "data": "the example pieces", "licence": "CC0-1.0"}

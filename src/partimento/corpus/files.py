@@ -29,12 +29,12 @@ class Source:
     mtime_ns: int
 
 
-def find_files(sources: Sequence[str | Path]) -> list[Source]:
-    """The MIDI files of folders, walked, and files named one by one, sorted by path.
+def find_files(sources: Sequence[str | Path], suffixes: Sequence[str] = SUFFIXES) -> list[Source]:
+    """The files of folders, walked, that have one of the suffixes, and files named one by one, sorted by path.
 
     Raises:
         FileNotFoundError: if a source does not exist.
-        ValueError: if there is no MIDI file, or two would have one path.
+        ValueError: if there is no such file, or two would have one path.
     """
     found: dict[str, Source] = {}
     prefixes = {
@@ -42,7 +42,7 @@ def find_files(sources: Sequence[str | Path]) -> list[Source]:
         for folder in map(Path, sources)
         if folder.is_dir()
     }
-    for source, relative, location in walk_all(sources):
+    for source, relative, location in walk_all(sources, suffixes):
         inner = _text(relative).replace(os.sep, "/")
         path = prefixes.get(source, "") + inner
         if path in found:
@@ -51,29 +51,31 @@ def find_files(sources: Sequence[str | Path]) -> list[Source]:
     return [found[path] for path in sorted(found)]
 
 
-def walk_all(sources: Sequence[str | Path]) -> Iterator[tuple[Path, str, str]]:
-    """(source, path relative to it, path) of each file named and of each MIDI file of the folders, in order.
+def walk_all(sources: Sequence[str | Path], suffixes: Sequence[str] = SUFFIXES) -> Iterator[tuple[Path, str, str]]:
+    """(source, path relative to it, path) of each file named and of each file of the folders with a suffix, in order.
 
     Raises:
         FileNotFoundError: if a source does not exist.
-        ValueError: if there is no MIDI file.
+        ValueError: if there is no such file.
     """
     found = False
     for source in map(Path, sources):
         if not source.exists():
             raise FileNotFoundError(f"{source} does not exist")
-        for relative, location in walk(source) if source.is_dir() else [(source.name, str(source))]:
+        for relative, location in walk(source, suffixes) if source.is_dir() else [(source.name, str(source))]:
             found = True
             yield source, relative, location
     if not found:
-        raise ValueError(f"no MIDI files ({', '.join(SUFFIXES)}) in {', '.join(str(source) for source in sources)}")
+        what = "MIDI files" if suffixes == SUFFIXES else "files"
+        raise ValueError(f"no {what} ({', '.join(suffixes)}) in {', '.join(str(source) for source in sources)}")
 
 
-def walk(root: str | Path) -> Iterator[tuple[str, str]]:
-    """(path relative to the root, path) of each file with a MIDI suffix, in any case; links are followed, once each.
+def walk(root: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Iterator[tuple[str, str]]:
+    """(path relative to the root, path) of each file with a suffix, in any case; links are followed, once each.
 
     A folder that may not be listed comes as if it were a file, to be rejected with its reason.
     """
+    ends = tuple(suffixes)
     walked: set[tuple[int, int]] = set()
     closed: list[str] = []
     for folder, folders, files in os.walk(root, followlinks=True, onerror=lambda error: closed.append(error.filename)):
@@ -85,7 +87,7 @@ def walk(root: str | Path) -> Iterator[tuple[str, str]]:
         folders.sort()
         inside = os.path.relpath(folder, root)
         for name in sorted(files):
-            if name.lower().endswith(SUFFIXES):
+            if name.lower().endswith(ends):
                 location = os.path.join(folder, name)  # noqa: PTH118 (a million times)
                 yield name if inside == os.curdir else f"{inside}{os.sep}{name}", location
     for location in closed:

@@ -1,8 +1,9 @@
-"""Ingest: from folders of MIDI files to a corpus.
+"""Ingest: from folders of MIDI files to a corpus of notes, from folders of sound to one of recordings.
 
 The files are sorted by path and cut into shards of 512. A shard is finished when its record in `ingest/` exists, so a
 run that was killed goes on after the last finished one and ends with the very bytes that an unbroken run would give.
-`ingest.json` says from which files and with which settings a corpus is made; other ones are noticed.
+`ingest.json` says from which files and with which settings a corpus is made; other ones are noticed. What differs for
+sound is in `recording_files`.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from tqdm import tqdm
 
 import partimento
+from partimento.audio import SUFFIXES as AUDIO_SUFFIXES
 from partimento.corpus import labels as label_tables
-from partimento.corpus import shards
-from partimento.corpus.files import Source, find_files
+from partimento.corpus import recording_files, shards
+from partimento.corpus.files import SUFFIXES, Source, find_files
 from partimento.corpus.reading import map_isolated
 from partimento.corpus.store import CORPUS_VERSION, Piece, to_batch, write_json
 from partimento.corpus.worker import Failure, Guard
 from partimento.midi import MidiError, read_bytes, read_midi
 from partimento.notes import Notes
+
+Kind = Literal["midi", "audio"]
 
 MOST_NOTES_POSSIBLE = 2**25  # a block of such files just fits its 31-bit offsets
 
@@ -62,11 +66,13 @@ class IngestReport:
 
     Args:
         folder: the corpus.
-        files: MIDI files found.
-        pieces, notes, seconds: what the corpus holds.
+        files: files found.
+        pieces, notes, seconds: what the corpus holds; of sound, recordings, no notes and their length.
         rejected: (path, reason) of each file that could not be read.
         duplicates: (path, path of the piece with the same bytes).
         rows_without_file, files_without_row: what the table of labels and the files did not share.
+        kind: what the files are.
+        silence_s: how much of the recordings is silent; None if they were not checked.
         elapsed_s: how long this run took.
     """
 
@@ -79,12 +85,20 @@ class IngestReport:
     duplicates: tuple[tuple[str, str], ...] = ()
     rows_without_file: tuple[str, ...] = ()
     files_without_row: tuple[str, ...] = ()
+    kind: Kind = "midi"
+    silence_s: float | None = None
     elapsed_s: float = field(default=0.0, compare=False)
 
     def summary(self) -> str:
         """The outcome in a few lines, as the command prints it."""
-        hours = f"{_count(self.notes, 'note')}, {self.seconds / 3600:,.1f} h"
-        lines = [f"{self.folder}: {_count(self.pieces, 'piece')} of {_count(self.files, 'file')}, {hours}"]
+        hours = f"{self.seconds / 3600:,.1f} h"
+        if self.kind == "midi":
+            held, told = _count(self.pieces, "piece"), f"{_count(self.notes, 'note')}, {hours}"
+        else:
+            held, told = _count(self.pieces, "recording"), hours
+            if self.silence_s is not None:
+                told += f", {self.silence_s / 3600:,.1f} h of it silent"
+        lines = [f"{self.folder}: {held} of {_count(self.files, 'file')}, {told}"]
         if self.duplicates:
             lines.append(f"{_count(len(self.duplicates), 'file')} with the bytes of another one (duplicates.jsonl)")
         if self.rows_without_file:
@@ -113,8 +127,10 @@ def ingest(
     limits: Limits | None = None,
     overwrite: bool = False,
     progress: bool = True,
+    kind: Kind | None = "midi",
+    check: bool = False,
 ) -> IngestReport:
-    """Make a corpus of the MIDI files in folders, or go on with one that was not finished.
+    """Make a corpus of the MIDI or sound files in folders, or go on with one that was not finished.
 
     Args:
         sources: a folder, or several folders and files; the paths in the corpus are relative to them.
@@ -124,24 +140,33 @@ def ingest(
         label_from: labels from folder names: {"composer": 1} takes the first folder under the source.
         only_labelled: leave out the files without a row in the table.
         jobs: worker processes; one a core by default.
-        limits: what a piece may be.
+        limits: what a piece of notes may be.
         overwrite: make it anew where another corpus is.
         progress: show a bar on stderr.
+        kind: which files are taken, "midi" or "audio"; None takes those that there are.
+        check: decode every recording once, so that broken ones are rejected and silence is measured; without it, only
+            headers are read. MIDI files are always read whole.
 
     Raises:
-        ValueError: if there is no MIDI file, a label cannot be made, or the output is of other files or settings.
+        ValueError: if there is no such file, there are both kinds and none is chosen, a label cannot be made, or the
+            output is of other files or settings.
         BlockingIOError: if another ingest is writing there.
     """
     began = time.monotonic()
     output, limits, label_from = Path(output), limits or Limits(), dict(label_from or {})
-    files = find_files([sources] if isinstance(sources, str | Path) else sources)
+    sources = [sources] if isinstance(sources, str | Path) else sources
+    kind, files = _find(sources, kind)
+    root = recording_files.root_of(sources) if kind == "audio" else None
     table = label_tables.read_table(labels_csv, key) if labels_csv else {}
     join = label_tables.join_table([file.path for file in files], table) if labels_csv else label_tables.Join({})
     if only_labelled:
         left_out = set(join.files_without_row)
         files = [file for file in files if file.path not in left_out]
     label_names = _label_names(table, label_from)
-    plan = _plan(files, limits, table, label_from)
+    settings: dict[str, Any] = {"limits": asdict(limits)}
+    if root:
+        settings = {"kind": "audio", "check": check, "root": str(root)}
+    plan = _plan(files, settings, table, label_from)
     if overwrite:
         _remove(output)
     output.mkdir(parents=True, exist_ok=True)
@@ -164,22 +189,48 @@ def ingest(
                 file.path: join.labels.get(file.path, {}) | label_tables.from_folders(file.inner, label_from)
                 for file in files
             }
-            _read_all(files, output, labels, label_names, limits, jobs, progress)
-            shards.finish(output, len(files), label_names)
+            if root:
+                recording_files.read_all(files, output, root, check, jobs, progress)
+                recording_files.finish(output, len(files), root, check, labels, label_names)
+            else:
+                _read_all(files, output, labels, label_names, limits, jobs, progress)
+                shards.finish(output, len(files), label_names)
         shutil.rmtree(output / "ingest", ignore_errors=True)
     about = json.loads((output / "corpus.json").read_text(encoding="utf-8"))
     return IngestReport(
         folder=output,
         files=len(files),
-        pieces=about["pieces"],
-        notes=about["notes"],
+        pieces=about["recordings"] if root else about["pieces"],
+        notes=0 if root else about["notes"],
         seconds=about["seconds"],
         rejected=tuple((line["path"], line["reason"]) for line in shards.read_lines(output / "rejected.jsonl")),
         duplicates=tuple((line["path"], line["same_as"]) for line in shards.read_lines(output / "duplicates.jsonl")),
         rows_without_file=join.rows_without_file,
         files_without_row=join.files_without_row,
+        kind=kind,
+        silence_s=about.get("silence_s"),
         elapsed_s=time.monotonic() - began,
     )
+
+
+def _find(sources: Sequence[str | Path], kind: Kind | None) -> tuple[Kind, list[Source]]:
+    """The files of a kind; without one, of the kind that there is. A file named by itself counts by its suffix.
+
+    Raises:
+        ValueError: if there are both.
+    """
+    if kind:
+        return kind, find_files(sources, SUFFIXES if kind == "midi" else AUDIO_SUFFIXES)
+    files = find_files(sources, SUFFIXES + AUDIO_SUFFIXES)
+    sound = sum(file.path.lower().endswith(AUDIO_SUFFIXES) for file in files)
+    midi = sum(file.path.lower().endswith(SUFFIXES) for file in files)
+    if sound and midi:
+        raise ValueError(
+            f"{_count(midi, 'MIDI file')} and {_count(sound, 'sound file')} in "
+            f"{', '.join(str(source) for source in sources)}: a corpus holds one of them; choose with --kind midi or "
+            "--kind audio"
+        )
+    return ("audio" if sound else "midi"), files
 
 
 def _label_names(table: Mapping[str, dict[str, str]], label_from: Mapping[str, int]) -> list[str]:
@@ -195,7 +246,10 @@ def _label_names(table: Mapping[str, dict[str, str]], label_from: Mapping[str, i
 
 
 def _plan(
-    files: Sequence[Source], limits: Limits, table: Mapping[str, dict[str, str]], label_from: Mapping[str, int]
+    files: Sequence[Source],
+    settings: Mapping[str, Any],
+    table: Mapping[str, dict[str, str]],
+    label_from: Mapping[str, int],
 ) -> dict[str, Any]:
     seen = hashlib.sha256()
     for file in files:
@@ -205,7 +259,7 @@ def _plan(
         "corpus version": CORPUS_VERSION,
         "number of files": len(files),
         "files (names, sizes, times)": seen.hexdigest(),
-        "limits": asdict(limits),
+        **settings,
         "labels": hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest() if table else None,
         "label from": dict(label_from),
     }
@@ -230,7 +284,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _remove(output: Path) -> None:
-    for path in (*output.glob("pieces-*.arrow"), *output.glob(".*.part")):
+    for path in (*output.glob("pieces-*.arrow"), *output.glob("recordings.arrow"), *output.glob(".*.part")):
         path.unlink()
     for name in ("corpus.json", "rejected.jsonl", "duplicates.jsonl", "ingest.json"):
         (output / name).unlink(missing_ok=True)

@@ -238,7 +238,7 @@ class Corpus:
 
         Raises:
             FileNotFoundError: if the folder holds no finished corpus.
-            ValueError: if it was made by a later version.
+            ValueError: if it is a corpus of recordings, or was made by a later version.
         """
         folder = Path(folder)
         about_path = folder / "corpus.json"
@@ -249,6 +249,8 @@ class Corpus:
         about = json.loads(about_path.read_text(encoding="utf-8"))
         if about["version"] > CORPUS_VERSION:
             raise ValueError(f"{folder} is a corpus of version {about['version']}; this program reads {CORPUS_VERSION}")
+        if about.get("kind") == "audio":
+            raise ValueError(f"{folder} is a corpus of recordings, not of notes")
         blocks = tuple(block for name in about["shards"] for block in open_blocks(folder / name))
         count = sum(block.batch.num_rows for block in blocks)
         return cls(folder, about, blocks, np.arange(count))

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from partimento.audio import AudioError, read_info
 from partimento.corpus.reading import read_many
 from partimento.corpus.worker import explain
 from partimento.notes import Notes
 from partimento.search.index import Index, Row
 
 if TYPE_CHECKING:
-    from partimento.model import Model
+    from partimento.audio_model import AudioModel
+    from partimento.midi_model import MidiModel
 
 BLOCK_FILES = 1024  # files whose hashes are asked for at once, and which share one set of worker processes
 WRITE_ROWS = 256  # rows written at once: what an interrupted run may have to do again
@@ -25,7 +27,7 @@ TIDY_ROWS = 50_000
 
 
 class Embedder(Protocol):
-    """What is needed of a model: `partimento.model.Model` has it."""
+    """What is needed of a model of notes: `partimento.midi_model.MidiModel` has it."""
 
     @property
     def hash(self) -> str: ...
@@ -40,7 +42,7 @@ class Embedder(Protocol):
 class Compatible:
     """A model that embeds as the original program does; its hash keeps an index from taking both kinds of vectors."""
 
-    model: Model
+    model: MidiModel
 
     @property
     def hash(self) -> str:
@@ -51,7 +53,7 @@ class Compatible:
         return self.model.embed_dim
 
     def embed(self, music: str | Path) -> np.ndarray:
-        """(D,) float32 vector of a file, as `Model.embed` with `compatible`."""
+        """(D,) float32 vector of a file, as `MidiModel.embed` with `compatible`."""
         return self.model.embed(music, compatible=True)
 
     def embed_notes(self, pieces: Sequence[Notes]) -> np.ndarray:
@@ -59,12 +61,17 @@ class Compatible:
         return self.model.embed(pieces, compatible=True)
 
 
-def embedder_of(model: Model, index: Index) -> Model | Compatible:
+def embedder_of(model: MidiModel | AudioModel, index: Index) -> MidiModel | AudioModel | Compatible:
     """The model, embedding in the way in which the vectors of the index were made.
 
     Raises:
         ValueError: if the index holds vectors of another model.
     """
+    from partimento.audio_model import AudioModel
+
+    if isinstance(model, AudioModel):
+        index.check(model.hash, model.embed_dim)
+        return model
     as_original = Compatible(model)
     embedder = as_original if index.model_hash == as_original.hash else model
     index.check(embedder.hash, embedder.embed_dim)
@@ -87,7 +94,7 @@ class Embedded:
 
 
 def embed_files(
-    model: Embedder,
+    model: Embedder | AudioModel,
     paths: Iterable[str | Path],
     index: Index,
     *,
@@ -101,7 +108,7 @@ def embed_files(
     A file whose bytes have changed takes the place of what it was. Memory does not grow with the number of files.
 
     Args:
-        paths: MIDI files; the index names them as they are given here.
+        paths: files of the kind that the model reads; the index names them as they are given here.
         batch: files that the model is given at once.
         jobs: processes that read files; one a core by default.
         labels: the labels of a path.
@@ -118,7 +125,7 @@ def embed_files(
         todo = _unknown(block, index, done)
         if progress:
             progress(len(block) - len(todo))
-        rows = _rows(model, todo, batch, jobs, labels, progress, done)
+        rows = _rows(model, todo, batch, jobs, labels or _no_labels, progress or _nothing, done)
         written = index.add(rows, WRITE_ROWS)
         done.added += written
         since_tidy += written
@@ -148,17 +155,36 @@ def _unknown(block: list[str | Path], index: Index, done: Embedded) -> dict[str,
 
 
 def _rows(
+    model: Embedder | AudioModel,
+    todo: dict[str, tuple[str | Path, str]],
+    batch: int,
+    jobs: int | None,
+    labels: Callable[[str], Mapping[str, str]],
+    progress: Callable[[int], object],
+    done: Embedded,
+) -> Iterator[Row]:
+    """The rows of files that are to be embedded, batch after batch, as (path, content hash) by name."""
+    from partimento.audio_model import AudioModel
+
+    embedded = (
+        _of_sound(model, todo, batch, progress, done)
+        if isinstance(model, AudioModel)
+        else _of_notes(model, todo, batch, jobs, progress, done)
+    )
+    for name, seconds, vector in embedded:
+        yield Row(name, todo[name][1], seconds, vector, dict(labels(name)))
+
+
+def _of_notes(
     model: Embedder,
     todo: dict[str, tuple[str | Path, str]],
     batch: int,
     jobs: int | None,
-    labels: Callable[[str], Mapping[str, str]] | None,
-    progress: Callable[[int], object] | None,
+    progress: Callable[[int], object],
     done: Embedded,
-) -> Iterator[Row]:
-    if not todo:
-        return
-    read = read_many([path for path, _ in todo.values()], jobs)
+) -> Iterator[tuple[str, float, np.ndarray]]:
+    """Name, seconds and vector of MIDI files, which are read by other processes."""
+    read = read_many([path for path, _ in todo.values()], jobs) if todo else iter(())
     while group := list(islice(read, batch)):
         pieces: dict[str, Notes] = {}
         for path, notes in group:
@@ -167,10 +193,48 @@ def _rows(
             else:
                 done.failures.append((_name(path), notes))
         for name, vector in _vectors(model, pieces, done):
-            found = dict(labels(name)) if labels else {}
-            yield Row(name, todo[name][1], pieces[name].seconds, vector, found)
-        if progress:
-            progress(len(group))
+            yield name, pieces[name].seconds, vector
+        progress(len(group))
+
+
+def _of_sound(
+    model: AudioModel,
+    todo: dict[str, tuple[str | Path, str]],
+    batch: int,
+    progress: Callable[[int], object],
+    done: Embedded,
+) -> Iterator[tuple[str, float, np.ndarray]]:
+    """Name, seconds and vector of sound files; one that cannot be read does not cost the others theirs."""
+    names = iter(todo)
+    while group := list(islice(names, batch)):
+        seconds: dict[str, float] = {}
+        for name in group:
+            try:
+                seconds[name] = read_info(todo[name][0]).seconds
+            except (AudioError, OSError) as error:
+                done.failures.append((name, explain(error)))
+        whole = list(seconds)
+        try:
+            vectors = list(model.embed([todo[name][0] for name in whole]))
+        except (AudioError, OSError):
+            vectors = []
+            for name in list(whole):
+                try:
+                    vectors.append(model.embed(todo[name][0]))
+                except (AudioError, OSError) as error:
+                    done.failures.append((name, explain(error)))
+                    whole.remove(name)
+        for name, vector in zip(whole, vectors, strict=True):
+            yield name, seconds[name], vector
+        progress(len(group))
+
+
+def _no_labels(name: str) -> Mapping[str, str]:
+    return {}
+
+
+def _nothing(count: int) -> None:
+    pass
 
 
 def _vectors(model: Embedder, pieces: dict[str, Notes], done: Embedded) -> Iterator[tuple[str, np.ndarray]]:

@@ -54,14 +54,14 @@ def full_card(stages: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]], res
     return f"""---
 license: {config["licence"].lower()}
 library_name: partimento
-tags: [music, midi, {text.tags}, symbolic-music]
+tags: [music, {text.tags}]
 ---
 
 # {config["name"]}
 
 {text.purpose}
 
-{text.network}: {_sizes(config["network"])}; weights in bfloat16.
+{text.network}: {_sizes(config)}; weights in bfloat16.
 
 ## Data
 
@@ -88,31 +88,36 @@ Every command is in `{text.script}`.
 """
 
 
-def _sizes(network: Mapping[str, Any]) -> str:
-    trunk = network.get("encoder", network)
+def _sizes(config: Mapping[str, Any]) -> str:
+    trunk = config["network"].get("encoder", config["network"])
     sizes = trunk["transformer"]
-    ids = f"{trunk['vocabulary']:,} tokens" if "vocabulary" in trunk else f"{sum(trunk['fields']['sizes']):,} ids"
-    return (
+    layers = (
         f"{sizes['layers']} layers of width\n{sizes['width']}, {sizes['heads']} heads, feed-forward "
-        f"{sizes['feedforward']}, {ids},\n{trunk['context']:,} positions"
+        f"{sizes['feedforward']}"
     )
+    if "rate_hz" in config:
+        token_ms = 1000 * trunk["patch_frames"] * config["front"]["hop"] / config["rate_hz"]
+        return f"{layers}, {trunk['mels']} mel bands\nat {config['rate_hz']:,} Hz, a token every {token_ms:g} ms"
+    ids = f"{trunk['vocabulary']:,} tokens" if "vocabulary" in trunk else f"{sum(trunk['fields']['sizes']):,} ids"
+    return f"{layers}, {ids},\n{trunk['context']:,} positions"
 
 
 def _stage(config: dict[str, Any], log: list[dict[str, Any]]) -> str:
     trained, recipe = config["trained"], config["recipe"]
     validations = [line for line in log if "valid_loss" in line]
     step = max(1, len(validations) // CURVE_ROWS)
+    scale, amount = (3600 * config["rate_hz"], "hours") if "rate_hz" in config else (1e6, "M tokens")
     curve = "\n".join(
-        f"| {line['step']:,} | {line['tokens'] / 1e6:.1f} | {line['valid_loss']:.3f} |"
+        f"| {line['step']:,} | {line['tokens'] / scale:.1f} | {line['valid_loss']:.3f} |"
         for line in [*validations[:-1:step], validations[-1]]
     )
     name = config["objective"]["kind"] if isinstance(config.get("objective"), dict) else "next token"
     unit = text_of(config).unit
-    rows, tokens = recipe["batch"]["rows"], trained["tokens"] / 1e6
-    return f"""{name.capitalize()}: {trained["step"]:,} steps of {rows} rows ({tokens:.1f} M tokens in all),
+    rows, tokens = recipe["batch"]["rows"], trained["tokens"] / scale
+    return f"""{name.capitalize()}: {trained["step"]:,} steps of {rows} rows ({tokens:.1f} {amount} in all),
 {recipe["optimizer"]["kind"]}, seed {recipe["seed"]}. Validation loss (nats a {unit}, held-out songs):
 
-| step | M tokens | loss |
+| step | {amount} | loss |
 |---|---|---|
 {curve}"""
 

@@ -47,6 +47,7 @@ OpenMSX (GPL-2). No test piece of the MIDI-BERT, PianoBART, EMOPIA_cls and ACPAS
 other piece of the same song or work."""
 POP_DATA = """\
 The set is POP909 (MIT) on its beats, the training songs of MIDI-BERT's split alone (693 of 865)."""
+OCTUPLE_TAGS = "midi, octuple, symbolic-music"
 SHARE_ALIKE = "as piano-midi.de's share-alike licence asks"
 
 
@@ -59,13 +60,13 @@ def _piano(purpose: str, limits: str, unit: str = "token") -> CardText:
         SHARE_ALIKE,
         unit,
         "runs/piano-small.sh",
-        "piano",
+        "midi, piano, symbolic-music",
     )
 
 
 def _notes(purpose: str, limits: str, data: str = NOTES_DATA, unit: str = "hidden field") -> CardText:
     network = "The network reads OctupleMIDI as MusicBERT does (Zeng et al. 2021), at a fraction of its size"
-    return CardText(purpose, network, data, limits, SHARE_ALIKE, unit, "runs/understanding-small.sh", "octuple")
+    return CardText(purpose, network, data, limits, SHARE_ALIKE, unit, "runs/understanding-small.sh", OCTUPLE_TAGS)
 
 
 LANGUAGE_MODEL_LIMITS = """\
@@ -138,6 +139,28 @@ from pop songs on the piano.""",
     ),
 }
 
+SOUND = CardText(
+    """\
+A small model of sound. It gives a vector for a recording and a vector every 40 ms along it: what sounds alike
+gets vectors that are near each other, and what is played at a moment can be read off its vector.
+
+    partimento embed FOLDER -o INDEX
+    partimento search INDEX QUERY.wav
+    partimento analyse FILE.wav""",
+    "The network is ViT-1D (Kong et al. 2025), a transformer over log-mel columns",
+    """\
+All of it is rendered: the training songs of POP909 (MIT; MIDI-BERT's split, 693 of 865 songs) and single notes of every
+General MIDI program, by the soundfonts FluidR3 (MIT) and TimGM6mb (GPL-2), with random programs, keys, tempos, levels
+and rooms. It has heard no recording of a real instrument, and no test piece of any set it is measured on.""",
+    """\
+It has heard synthesized pop arrangements and single notes. Voices, noises and dense mixes are strange to it. The losses
+that made it want a score, which only rendered sound has for nothing.""",
+    "as the stricter of the soundfonts asks",
+    "crop, weighted sum of the parts",
+    "runs/audio-small.sh",
+    "audio",
+)
+
 
 def text_of(config: Mapping[str, Any]) -> CardText:
     """The words for a checkpoint's config.
@@ -146,6 +169,8 @@ def text_of(config: Mapping[str, Any]) -> CardText:
         ValueError: if there are none for its kind.
     """
     network = config["network"]
+    if "rate_hz" in config:
+        return SOUND
     if heads := config.get("heads"):
         kind = heads[0]["name"]
     elif "encoder" in network:

@@ -34,8 +34,8 @@ from partimento.training.distributed import World
 from partimento.training.folder import open_folder
 from partimento.training.loop import Run, State, train
 from partimento.training.piece_batches import PieceBatches, encode_with_ending, validation_pieces, windows_of
-from partimento.training.pretrain import pieces_of_sides, sides
 from partimento.training.saving import save_network
+from partimento.training.sides import pieces_of_sides, sides
 
 CONDITION_NOTES = 600  # of a piece that its condition is made of, two windows: the whole would take longer than the run
 DROPOUT = 0.5  # share of the rows that do not see their condition

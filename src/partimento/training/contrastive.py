@@ -20,8 +20,9 @@ from partimento.piano_model import PianoModel
 from partimento.systems.aria import ContrastiveConfig
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
-from partimento.training.pretrain import AUGMENTATION, pieces_of_sides, sides
+from partimento.training.pretrain import AUGMENTATION
 from partimento.training.saving import save_network
+from partimento.training.sides import pieces_of_sides, sides
 from partimento.training.slices import SliceBatches, Slicing, collate
 
 HELD_OUT_SONGS = 2  # at least: a song alone is nearest to itself whatever was learned

@@ -32,8 +32,8 @@ from partimento.tokens.fields import Fields
 from partimento.tokens.word_augment import on_sixteenths, transposed
 from partimento.training.distributed import World
 from partimento.training.loop import Objective, Run, State, train
-from partimento.training.pretrain import pieces_of_sides, sides
 from partimento.training.saving import save_network
+from partimento.training.sides import pieces_of_sides, sides
 from partimento.training.words import WordBatches, validation_words
 
 SEMITONES = 6  # a piece is transposed by so many at most

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ import torch
 from torch import nn
 
 from partimento.configuration import to_plain
-from partimento.corpus.splits import split_by_group
 from partimento.corpus.store import Corpus
 from partimento.networks.decoder import Decoder
 from partimento.networks.factored import share_parts
@@ -27,8 +25,7 @@ from partimento.training.batches import PackedBatches, validation_rows
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
 from partimento.training.saving import save_network
-
-VALID_SHARE = 0.02
+from partimento.training.sides import pieces_of_sides, sides
 
 # Chords keep the tokenizer's order, which spares the network a choice that nobody hears, and there is no <U>, which
 # cannot be played.
@@ -96,17 +93,6 @@ def pretrain(
     return train(run, world)
 
 
-def pieces_of(corpus: Corpus, which: list[int]) -> dict[str, int | str]:
-    """How many pieces, and a hash of all their contents in order: a run can only go on with the same ones."""
-    hashes = corpus.select(which).column("content_hash")
-    return {"count": len(which), "sha256": hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()}
-
-
-def pieces_of_sides(corpus: Corpus, train: list[int], valid: list[int]) -> dict[str, dict[str, int | str]]:
-    """`pieces_of` of both sides, as the config of a run has it."""
-    return {"train": pieces_of(corpus, train), "valid": pieces_of(corpus, valid)}
-
-
 def encode_piece(
     corpus: Corpus, tokenizer: PerformanceTokenizer, share: float, index: int, generator: np.random.Generator | None
 ) -> np.ndarray:
@@ -116,33 +102,3 @@ def encode_piece(
     if generator is None or generator.random() >= share:
         return ids
     return AUGMENTATION.ids(ids, generator, tokenizer.vocabulary)
-
-
-def sides(corpus: Corpus, least: int = 1) -> tuple[list[int], list[int]]:
-    """Indices of the pieces to train on and to validate on.
-
-    Args:
-        least: songs to hold out at least, where the labels do not say which.
-
-    Raises:
-        ValueError: if one of the two has none.
-    """
-    if "split" in corpus.label_names:
-        split = corpus.label("split")
-        train, valid = ([i for i, side in enumerate(split) if side == name] for name in ("train", "valid"))
-        hint = "label pieces split=train and split=valid, or none at all"
-    else:
-        paths = [str(path) for path in corpus.column("path")]
-        songs = corpus.label("song") if "song" in corpus.label_names else paths
-        keys = [song or path for song, path in zip(songs, paths, strict=True)]
-        parts = split_by_group(keys, {"train": 1 - VALID_SHARE, "valid": VALID_SHARE})
-        train, valid = list(map(int, parts["train"])), list(map(int, parts["valid"]))
-        if len({keys[i] for i in valid}) < least:  # a corpus so small that the hash held too few out
-            held = set(list(dict.fromkeys(keys))[:least])
-            train = [i for i, key in enumerate(keys) if key not in held]
-            valid = [i for i, key in enumerate(keys) if key in held]
-        hint = f"pieces of {least + 1} songs at least are needed"
-    for name, pieces in (("train", train), ("validate", valid)):
-        if not pieces:
-            raise ValueError(f"{corpus.folder} ({len(corpus)} pieces) has no piece to {name} on; {hint}")
-    return train, valid

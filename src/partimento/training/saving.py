@@ -13,10 +13,7 @@ from torch import nn
 import partimento
 from partimento.checkpoint import write_checkpoint
 from partimento.configuration import to_plain
-from partimento.networks.decoder import DecoderConfig
-from partimento.networks.encoder import EncoderConfig
 from partimento.networks.factored import plain_state
-from partimento.networks.labeller import LabellerConfig
 from partimento.recipe import Recipe
 
 WHAT = {
@@ -27,7 +24,7 @@ WHAT = {
 
 
 def save_network(
-    network_config: DecoderConfig | EncoderConfig | LabellerConfig,
+    network_config: Any,
     recipe: Recipe,
     about: Mapping[str, Any],
     network: nn.Module,
@@ -38,6 +35,7 @@ def save_network(
     """Write a network as a checkpoint folder.
 
     Args:
+        network_config: the dataclass of its sizes.
         about: goes into its config.json: name, data, licence, preset, and what else says how it came about.
         facts: of the training up to now: step, tokens, seconds, valid_loss.
     """
@@ -56,6 +54,8 @@ def save_network(
 def model_card(config: Mapping[str, Any]) -> str:
     """The model card of a checkpoint, from its config."""
     trained, network = config["trained"], config["network"]
+    if "windows" in config:
+        return _sound_card(config)
     kind, network = (network["unit"], network["encoder"]) if "encoder" in network else (None, network)
     sizes = network["transformer"]
     if "fields" in network:
@@ -79,4 +79,25 @@ tags: [music, midi, piano]
 - Network: {sizes["layers"]} layers of width {sizes["width"]}, {ids} ids, {network["context"]:,} positions.
 - Data: {config.get("data", "not stated")}
 - Trained: {trained["step"]:,} steps, {trained["tokens"]:,} tokens; best validation loss: {loss}.
+"""
+
+
+def _sound_card(config: Mapping[str, Any]) -> str:
+    trained, objective = config["trained"], config["objective"]
+    loss = "not validated" if trained["valid_loss"] is None else f"{trained['valid_loss']:.4f} nats"
+    hours = trained["tokens"] / config["rate_hz"] / 3600
+    return f"""---
+license: {config.get("licence", "unknown")}
+library_name: partimento
+tags: [music, audio]
+---
+
+# {config.get("name", "A partimento model")}
+
+An embedding of sound (system `{config["system"]}`, preset `{config.get("preset", "-")}`), trained by
+`partimento pretrain`, {objective["kind"]}.
+
+- Reads {config["rate_hz"]:,} samples a second.
+- Data: {config.get("data", "not stated")}
+- Trained: {trained["step"]:,} steps, crops of {hours:,.1f} hours in all; best validation loss: {loss}.
 """
