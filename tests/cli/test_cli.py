@@ -27,8 +27,10 @@ VERBS = (
     "search",
     "label",
     "continue",
+    "drum",
     "melody",
     "accompany-search",
+    "analyse",
     "listen",
     "models",
     "import",
@@ -95,7 +97,7 @@ def test_wrong_usage_is_status_2() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("tokens",), "at least one MIDI file"),
+        (("tokens",), "at least one file or folder"),
         (("ingest", ".", "-o", "corpus", "--only-labelled"), "--labels"),
         (("ingest", ".", "-o", "corpus", "--label-from", "composer"), "composer=1"),
         (("ingest", ".", "-o", "corpus", "--jobs", "0"), "--jobs 0: give at least 1 process, or leave it out"),

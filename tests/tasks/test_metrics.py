@@ -48,3 +48,16 @@ def test_one_answer_to_everything_has_no_order() -> None:
 def test_a_class_that_is_not_in_the_test_does_not_count() -> None:
     [table] = metrics.tables(np.array([0, 0, 1]), np.array([0, 2, 1]), 3, np.ones((1, 3)))
     assert metrics.macro_f1(table) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_keys_are_scored_from_their_table() -> None:
+    from partimento.tasks.audio.music_metrics import key_scores
+
+    generator = np.random.default_rng(0)
+    true, guess = generator.integers(24, size=(2, 400))
+    guess[::3] = true[::3]
+    weights = generator.exponential(size=(3, 400))
+    table = metrics.tables(true, guess, 24, weights)
+    for name, both in (("weighted_key", False), ("weighted_key_both_fifths", True)):
+        expected = weights @ key_scores(true, guess, both) / weights.sum(1)
+        assert metrics.METRICS["keys"][name](table) == pytest.approx(expected)

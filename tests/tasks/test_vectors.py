@@ -72,7 +72,7 @@ def test_a_file_with_other_content_is_embedded_anew(tmp_path: Path) -> None:
     counted = Counted()
     with VectorStore(tmp_path) as store:
         vectors_of(counted.representation, [example], store, None)
-        vectors._content_hash.cache_clear()
+        vectors.content_hash.cache_clear()
         example.path.write_bytes(toy.folder_of_pieces(tmp_path / "others", 2)[1].read_bytes())
         vectors_of(counted.representation, [example], store, None)
     assert counted.pieces == 2

@@ -22,7 +22,9 @@ from partimento.networks.decoder import DecoderConfig, Head
 from partimento.networks.labeller import LabellerConfig
 from partimento.networks.transformer import TransformerConfig
 from partimento.overrides import override
+from partimento.systems.drummer import small as drummer_small
 from partimento.systems.musicbert import labels_small, small
+from partimento.systems.vit1d import scored
 from partimento.tasks.words.learn import Learner, trained
 from partimento.training import bundle as bundle_module
 from partimento.training.bundle import bundle, full_card, read_log
@@ -30,6 +32,7 @@ from partimento.training.card_texts import TEXTS, text_of
 from partimento.training.distributed import World
 from partimento.training.labels import LabelledSequences
 from partimento.training.masked import pretrain_masked
+from partimento.training.sound import reading_of
 
 SETTINGS = ("rows=2", "micro_rows=2", "length=60", "warmup=1", "optimizer.lr=1e-2", "matrix_lr=1e-2", "bf16=false")
 RESULTS = "| test songs | accuracy |\n|---|---:|\n| 86 | 97.0 % |\n"
@@ -178,3 +181,34 @@ def test_bundled_models_have_full_cards() -> None:
 
 def test_a_labeller_of_the_tests_is_of_a_known_kind(tmp_path: Path) -> None:
     assert text_of(read_config(tiny_labeller(tmp_path / "tiny"))) is TEXTS["melody"]
+
+
+LOG = [{"step": 5, "tokens": 7_200_000, "loss": 3.0}, {"step": 5, "tokens": 7_200_000, "valid_loss": 2.5}]
+TRAINED = {"step": 5, "tokens": 7_200_000, "seconds": 1.0, "valid_loss": 2.5}
+TOLD = {"licence": "GPL-2.0", "data": "Made-up tones", "preset": "small", "trained": TRAINED}
+
+
+def test_a_card_of_sound_counts_hours() -> None:
+    system = scored()
+    config = {
+        **TOLD,
+        **reading_of(system),
+        "name": "tiny-audio",
+        "system": "vit1d",
+        "network": to_plain(system.network),
+        "recipe": to_plain(system.recipe),
+        "objective": {"kind": "scored"},
+    }
+    card = full_card([(config, LOG)], "")
+    assert "128 mel bands\nat 16,000 Hz, a token every 40 ms" in card
+    assert "| step | hours | loss |" in card
+    assert "| 5 | 0.1 | 2.500 |" in card  # 7.2 million samples are 450 s
+    assert "license: gpl-2.0" in card
+
+
+def test_a_card_of_a_drummer_counts_bars() -> None:
+    config = {**TOLD, "name": "tiny-drums", "system": "drummer", **to_plain(drummer_small())}
+    card = full_card([(config, LOG)], "")
+    assert "bars of 32 steps" in card
+    assert "| step | thousand bars | loss |" in card
+    assert "runs/drums-small.sh" in card

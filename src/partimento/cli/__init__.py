@@ -9,13 +9,14 @@ from typing import Annotated, Any, Union
 
 from partimento.cli.messages import UsageError, os_error
 
-DESCRIPTION = """From a folder of MIDI to a learned representation, and from that to continuations, search and a page to
-listen to. `partimento VERB --help` tells more; `partimento demo` shows all of it on ten short pieces."""
+DESCRIPTION = """From a folder of MIDI or sound to a learned representation, and from that to continuations, drum
+parts, search, pictures and a page to listen to. `partimento VERB --help` tells more; `partimento demo` shows all of it
+on ten short pieces."""
 
 
 def verbs() -> dict[str, Callable[..., int | None]]:
     """Every verb by its name, in the order of the help."""
-    from partimento.cli import data, demo, find, label, learn, measure, models, music, parts
+    from partimento.cli import analyse, data, demo, drum, find, label, learn, measure, models, music, parts
 
     return {
         "demo": demo.demo,
@@ -28,8 +29,10 @@ def verbs() -> dict[str, Callable[..., int | None]]:
         "search": find.search,
         "label": label.label,
         "continue": music.continue_,
+        "drum": drum.drum,
         "melody": parts.melody,
         "accompany-search": parts.accompany_search,
+        "analyse": analyse.analyse,
         "listen": music.listen,
         "models": models.models,
         "import": models.import_,

@@ -21,14 +21,16 @@ def ingest(
     label_from: LabelFrom = (),
     max_notes: int = 500_000,
     max_silence: float = 3600.0,
+    kind: Annotated[Literal["midi", "audio"] | None, tyro.conf.arg(metavar="midi|audio")] = None,
+    check: bool = False,
     jobs: Jobs = None,
     overwrite: bool = False,
 ) -> int:
-    """Make a corpus of a folder of MIDI files.
+    """Make a corpus of a folder of MIDI or sound files.
 
-    A corpus is Arrow shards of notes, which every model here trains on and embeds. Whatever cannot be read is listed
-    with its reason in rejected.jsonl and never stops the run. Stopped at any moment and started again, it goes on.
-    Files with equal bytes are taken once.
+    A corpus is Arrow shards of notes, which every model here trains on and embeds; of sound it is a table of the
+    files, which stay where they are. Whatever cannot be read is listed with its reason in rejected.jsonl and never
+    stops the run. Stopped at any moment and started again, it goes on. Files with equal bytes are taken once.
 
     Args:
         sources: folders, walked, and single files.
@@ -37,8 +39,11 @@ def ingest(
         key: the CSV's column of paths (relative to the source) or file names.
         only_labelled: take only the files that the CSV names.
         label_from: labels from folder names: composer=1 takes the first folder level under the source.
-        max_notes: reject files with more notes.
-        max_silence: reject files with a longer silence, in seconds.
+        max_notes: reject MIDI files with more notes.
+        max_silence: reject MIDI files with a longer silence, in seconds.
+        kind: which files to take; needed where a folder holds both kinds.
+        check: of sound, decode every file once: broken ones are rejected and silence is measured. Without it only
+            headers are read.
         jobs: processes; one a core by default.
         overwrite: replace a corpus of other files or settings.
     """
@@ -57,6 +62,8 @@ def ingest(
         jobs=processes(jobs),
         limits=Limits(max_notes=max_notes, max_silence_s=max_silence),
         overwrite=overwrite,
+        kind=kind,
+        check=check,
     )
     print(report.summary())
     return 1 if report.rejected else 0

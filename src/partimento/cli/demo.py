@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from partimento.cli.messages import failures, say
+from partimento.cli.messages import UsageError, failures, say
 from partimento.cli.options import DEFAULT_EMBEDDING, DEFAULT_MODEL, Device, Model
+
+if TYPE_CHECKING:
+    from partimento.corpus.store import Piece
+    from partimento.drum_model import DrumModel
+    from partimento.generate.drum_fill import DrumTake
 
 CONTINUED = 3  # pieces the page lets one hear continued
 MARK = ".partimento-demo"  # the file by which a folder is known to be a demo's own
@@ -26,9 +33,9 @@ def demo(
     embedding: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER|ORG/REPO")] = DEFAULT_EMBEDDING,
     device: Device = "auto",
 ) -> int:
-    """The tour: reads, embeds, searches, continues pieces.
+    """The tour: embeds, searches, continues, adds drums.
 
-    It ends with the path of a page to listen to, on which three of the pieces are continued.
+    It ends with the path of a page to listen to, on which three of the pieces are continued and one has drums.
 
     Args:
         folder: MIDI files of your own; ten short pieces that come with the package by default.
@@ -39,17 +46,20 @@ def demo(
         embedding: what embeds.
         device: where it computes.
     """
+    from partimento.cli.drum import DEFAULT_DRUMMER
     from partimento.cli.music import continuation_takes
     from partimento.corpus.ingest import ingest
     from partimento.corpus.store import Corpus
+    from partimento.drum_model import load_drummer
     from partimento.examples import FOLDER as EXAMPLES
     from partimento.examples import example_titles
     from partimento.generate.continuation import continue_notes
     from partimento.generate.options import ContinueOptions
     from partimento.midi import write_midi
+    from partimento.midi_model import MidiModel
     from partimento.model import load
     from partimento.piano_model import load_piano
-    from partimento.report.listen import write_page
+    from partimento.report.listen import Take, write_page
     from partimento.search.index import Index, Row
 
     began_s = time.monotonic()
@@ -65,13 +75,15 @@ def demo(
         raise ValueError(f"no piano notes in {folder}; the model of this demo plays the piano")
     long_enough = [piece for piece in pieces if piece.seconds >= 10] or pieces
     chosen = long_enough[:: max(1, len(long_enough) // CONTINUED)][:CONTINUED]
-    steps = 3 + len(chosen)
+    steps = 4 + len(chosen)
     _step(1, steps, f"read {report.pieces:,} pieces, {report.notes:,} notes, {report.seconds / 60:.0f} min of music")
     player = load_piano(model, device)
     parameters = sum(p.numel() for p in player.network.parameters())
     _step(2, steps, f"opened {player.name}: {parameters / 1e6:.1f} M parameters on {player.device}")
 
     embedder = load(embedding, device)
+    if not isinstance(embedder, MidiModel):
+        raise UsageError(f"--embedding {embedding} reads no notes")
     vectors = embedder.embed_notes([piece.notes for piece in pieces])
     index = Index.create_or_open(output / "index", embedder.hash, embedder.embed_dim)
     rows = zip(pieces, vectors, strict=True)
@@ -95,10 +107,31 @@ def demo(
         takes += continuation_takes(_name(piece.path, titles), continued)
         new = sum(len(one.new_notes) for one in continued)
         _step(3 + number, steps, f"continued {_name(piece.path, titles)}: {new:,} new notes in two variations")
-    page = write_page(takes, output / "index.html", "Partimento: three pieces, continued")
+    drummer = load_drummer(DEFAULT_DRUMMER, device)
+    if drummed := _drummed(pieces, drummer, seed):
+        piece, song = drummed
+        name = _name(piece.path, titles)
+        write_midi(song.notes, output / f"{Path(piece.path).stem}-drums.mid")
+        takes.append(Take(f"{name}, with drums", song.notes, detail=drummer.title, group=name))
+        _step(steps, steps, f"{drummer.title} played to {name}: {int(song.notes.is_drum.sum()):,} hits")
+    else:
+        _step(steps, steps, "no piece is in 4/4 on its own beats and without drums, so none got any")
+    page = write_page(takes, output / "index.html", "Partimento: three pieces continued, one with drums")
     say(f"done in {time.monotonic() - began_s:.0f} s; open this page in a browser:")
     print(page.resolve())
     return failures(report.rejected)
+
+
+def _drummed(pieces: Sequence[Piece], drummer: DrumModel, seed: int) -> tuple[Piece, DrumTake] | None:
+    """The first piece that drums can be played to, with them."""
+    from partimento.generate.drum_fill import drums_for
+    from partimento.generate.drum_options import DrumOptions
+
+    for piece in pieces:
+        if not piece.notes.is_drum.any():
+            with suppress(ValueError):  # another metre, or not on its own beats
+                return piece, drums_for(drummer, piece.notes, DrumOptions(seed=seed))[0]
+    return None
 
 
 def _step(number: int, steps: int, text: str) -> None:

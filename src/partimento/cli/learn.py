@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
 
 def pretrain(
-    system: Annotated[Literal["aria", "musicbert", "adversarial_midibert", "m2bert"], tyro.conf.Positional],
+    system: Annotated[
+        Literal["aria", "musicbert", "adversarial_midibert", "m2bert", "mule", "vit1d", "cola", "clmr"],
+        tyro.conf.Positional,
+    ],
     corpus: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")],
     /,
     output: Output,
     preset: str = "small",
     set: Settings = (),
+    tags: str | None = None,
+    notes: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None,
     name: str | None = None,
     data: str | None = None,
     licence: str = "unknown",
@@ -36,20 +41,25 @@ def pretrain(
 ) -> int:
     """Train a system from random weights on a corpus.
 
-    aria learns what the next token of a piano piece is; musicbert restores hidden notes of any music,
+    Of notes: aria learns what the next token of a piano piece is; musicbert restores hidden notes of any music,
     adversarial_midibert those that a masker hides, which learns which are hard, and m2bert puts notes right that were
-    moved a little. Stopped at any moment and started again, it goes on. The run folder gets config.json, log.jsonl,
-    checkpoints/best and checkpoints/last (any verb's --model takes them) and, from aria, samples to listen to. Pieces
-    labelled split=train are trained on and split=valid validated on; without such a label 2 % of the songs are held
-    out. Several GPUs or processes: torchrun --nproc-per-node N -m partimento pretrain.
+    moved a little. Of sound: mule, vit1d, cola and clmr learn which two crops are of one recording.
+
+    Stopped at any moment and started again, it goes on. The run folder gets config.json, log.jsonl, checkpoints/best
+    and checkpoints/last (any verb's --model takes them) and, from aria, samples to listen to. Pieces labelled
+    split=train are trained on and split=valid validated on; without such a label 2 % of the songs are held out. Several
+    GPUs or processes: torchrun --nproc-per-node N -m partimento pretrain.
 
     Args:
         system: which one.
-        corpus: folder that `ingest` made.
+        corpus: folder that `ingest` made; for the preset scored, one that runs/render.sh made.
         output: run folder.
         preset: small trains on two CPU cores within hours; paper is the published size, which m2bert does not have;
-            musicbert has paper-tiny, paper-mini, paper-small, paper-medium, paper-base and paper-large too.
+            musicbert has paper-tiny, paper-mini, paper-small, paper-medium, paper-base and paper-large too; vit1d has
+            scored, which learns from rendered sound what is played in it as well.
         set: change single settings, for example schedule.steps=500 optimizer.lr=1e-4 batch.rows=16.
+        tags: of sound, learn these instead: the label of the corpus that holds them, blanks between them.
+        notes: for the preset scored, rendered single notes to learn from as well.
         name: of the model, for its card.
         data: what it was trained on, for its card; the corpus folder's name by default.
         licence: of the weights, for its card.
@@ -58,27 +68,40 @@ def pretrain(
     """
     import torch
 
+    from partimento.corpus.recordings import Recordings
     from partimento.corpus.store import Corpus
     from partimento.overrides import override
     from partimento.systems import adversarial_midibert, aria, m2bert, musicbert
+    from partimento.systems.vit1d import ScoredSystem
     from partimento.training.distributed import join_world
     from partimento.training.masked import pretrain_masked
     from partimento.training.pretrain import pretrain as run
+    from partimento.training.scored import pretrain_scored
+    from partimento.training.sound import SYSTEMS as SOUND
+    from partimento.training.sound import pretrain_sound
 
+    if tags and system not in SOUND:
+        raise UsageError(f"--tags is for systems of sound ({', '.join(SOUND)}), not for {system}")
+    if notes and preset != "scored":
+        raise UsageError("--notes is for the preset scored of vit1d")
     if threads:
         torch.set_num_threads(threads)
-    systems = {"aria": aria, "musicbert": musicbert, "adversarial_midibert": adversarial_midibert, "m2bert": m2bert}
-    presets: dict[str, Callable[[], Any]] = systems[system].PRESETS
+    of_notes = {"aria": aria, "musicbert": musicbert, "adversarial_midibert": adversarial_midibert, "m2bert": m2bert}
+    presets: dict[str, Callable[[], Any]] = (of_notes | SOUND)[system].PRESETS
     if preset not in presets:
         raise UsageError(f"{system} has no preset {preset!r}; it has {', '.join(presets)}")
     config = override(presets[preset](), list(set))
     about = {"name": name or output.name, "preset": preset, "data": data or corpus.name, "licence": licence}
-    pieces = Corpus.open(corpus)
     with join_world(device) as world:
-        if system == "aria":
+        if isinstance(config, ScoredSystem):
+            state = pretrain_scored(config, corpus, notes, output, world, about)
+        elif system in SOUND:
+            state = pretrain_sound(system, config, Recordings.open(corpus), output, world, about, tags)
+        elif system == "aria":
+            pieces = Corpus.open(corpus)
             state = run(config, pieces, output, world, about, sample=_sampler(pieces, config.network))
         else:
-            state = pretrain_masked(system, config, pieces, output, world, about)
+            state = pretrain_masked(system, config, Corpus.open(corpus), output, world, about)
     if world.leads:
         print(output / "checkpoints" / "best")
     return 0 if state.step >= config.recipe.schedule.steps else 130
@@ -208,7 +231,7 @@ def _sampler(corpus: Corpus, network: DecoderConfig) -> Callable[[nn.Module, Pat
     from partimento.networks.decoder import Decoder
     from partimento.tokens.performance import PerformanceTokenizer
     from partimento.tokens.vocabulary import vocabulary_of_size
-    from partimento.training.pretrain import sides
+    from partimento.training.sides import sides
 
     prompt = corpus[sides(corpus)[1][0]].notes
     tokenizer = PerformanceTokenizer(vocabulary_of_size(network.vocabulary))

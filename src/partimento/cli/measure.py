@@ -18,13 +18,13 @@ def evaluate(
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")],
     data: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")] = None,
     /,
-    suite: Literal["notes", "piano", "understanding"] = "notes",
+    suite: Literal["notes", "piano", "understanding", "audio", "mule"] = "notes",
     split: str = "test",
     base: str | None = None,
     embedding: str | None = None,
     tasks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...", help_behavior_hint="(default: all)")] = (),
     probe: Annotated[
-        tuple[Literal["logistic", "paper", "knn"], ...], tyro.conf.arg(help_behavior_hint="(default: logistic)")
+        tuple[Literal["logistic", "paper", "knn", "mlp"], ...], tyro.conf.arg(help_behavior_hint="(default: logistic)")
     ] = ("logistic",),
     layers: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N...", help_behavior_hint="(default: the last)")] = (),
     learners: Annotated[
@@ -68,31 +68,43 @@ def evaluate(
 
       partimento evaluate understanding-small --suite understanding --tasks melody+velocity:sorted
 
+    --suite audio: what vectors of sound tell: pitch on instruments and instrument on pitches not heard in training,
+    dynamic, sound class; over time beats, downbeats and drum onsets. Beside chance, statistics of the spectrum, log-mel
+    frames and the network at random weights. Several models are joined by +; "none" measures the baselines alone.
+
+      partimento evaluate none --suite audio --tasks pitch+instrument+esc10 --probe logistic mlp
+
+    --suite mule: the fifteen sets of the MULE paper and MARBLE's tasks, for those who hold the audio: DATA has them in
+    the layouts of docs/data/audio-sets.md. Sets whose folder is missing are left out unless they are named.
+
+      partimento evaluate audio-small AUDIO --suite mule --tasks gtzan+giantsteps-key --probe mlp
+
     Every figure is added to RESULTS as one JSON line, and the table is printed from there:
     python -m partimento.tasks.results RESULTS.
 
     Args:
         model: bundled name, folder or repository.
-        data: corpus (notes) or folder of unpacked sets (piano).
+        data: corpus (notes) or folder of unpacked sets.
         suite: what is measured.
         split: notes: the side that is measured.
         base: piano: the language model that MODEL, an embedding, was made of; by default the one that its config names.
         embedding: piano: the embedding made of MODEL, a language model; by default the bundled MODEL-embedding.
-        tasks: piano, understanding: the tasks to take; a name with a space is written with a hyphen, as in same-piece.
-            Tasks joined by + are learned by one network; forms and splits may follow a colon, as in
-            melody+velocity:sorted or pianist:performance,MIDI-BERT.
-        probe: piano: logistic chooses its penalty in validation; paper is Aria's linear layer; knn nearest neighbours.
+        tasks: piano, understanding, audio: the tasks to take; a name with a space is written with a hyphen, as in
+            same-piece. Of understanding, tasks joined by + are learned by one network; forms and splits may follow a
+            colon, as in melody+velocity:sorted or pianist:performance,MIDI-BERT.
+        probe: piano, audio: logistic chooses its penalty in validation; paper is Aria's linear layer; knn nearest
+            neighbours; mlp MULE's probe with a hidden layer.
         layers: piano: layers of the language model that are measured beside its last; 0 is the embedding of the tokens.
         learners: understanding: pretrained is fine-tuned whole; no-masks the same without mask fine-tuning; scratch the
             same network from random weights; frozen and random train heads alone; bilstm is MidiBERT's baseline.
         set: understanding: change single settings of the fine-tuning, for example epochs=5 hidden=0.2.
         runs: understanding: folder of the trainings.
         jobs: understanding: trainings at once, one thread each.
-        seeds: piano, understanding: how many.
+        seeds: piano, understanding, audio: how many.
         random_networks: piano: how many networks are drawn at random weights; the seeds take them in turn.
         most_notes: piano: of a longer piece, windows of 300 notes spread evenly over it are heard; 0 hears it whole.
-        controls: piano: measure chance, hand-crafted statistics and random weights too.
-        cache: piano: folder of the vectors; by default partimento in the user's cache.
+        controls: piano, audio: measure chance, hand-crafted statistics and random weights too.
+        cache: piano, audio: folder of the vectors; by default partimento in the user's cache.
         results: folder of the results.
         bf16: compute in bfloat16: twice as fast on most CPUs, and less exact.
         threads: CPU threads.
@@ -120,6 +132,15 @@ def evaluate(
 
         print(measure_understanding(Plan(runs, results, seeds, jobs), model, root, tasks, learners, set, controls))
         return 0
+
+    if suite in ("audio", "mule"):
+        from partimento.cli.audio_suite import measure_sound
+        from partimento.cli.mule_suite import measure_published_sets
+        from partimento.tasks.suite import Suite
+
+        measured = measure_sound if suite == "audio" else measure_published_sets
+        probes = tuple(dict.fromkeys(probe))
+        return measured(Suite(suite, results, seeds), model, root, tasks, probes, controls, cache, device)
 
     from partimento.cli.piano_suite import piano_models, piano_rows, piano_tasks
     from partimento.tasks.results import suite_tables

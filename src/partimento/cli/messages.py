@@ -73,7 +73,7 @@ def some_files(sources: Sequence[Path]) -> Sequence[Path]:
         UsageError: if there is none.
     """
     if not sources:
-        raise UsageError("name at least one MIDI file or folder")
+        raise UsageError("name at least one file or folder")
     return sources
 
 

@@ -38,7 +38,7 @@ def models(json: bool = False) -> int:
 
 
 def import_(
-    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER|FILE|ORG/REPO")],
+    source: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[mule] FOLDER|FILE|ORG/REPO")],
     /,
     output: Output,
     licence: str | None = None,
@@ -53,8 +53,9 @@ def import_(
     `load` and every --model also open official folders of Aria as they are.
 
     Args:
-        source: a folder with config.json and model.safetensors, one safetensors file, a Hugging Face repository, or a
-            file that fairseq wrote of MusicBERT (checkpoint_last_musicbert_base.pt), of which nothing is run.
+        source: a folder with config.json and model.safetensors, one safetensors file, a Hugging Face repository, a
+            file that fairseq wrote of MusicBERT (checkpoint_last_musicbert_base.pt), of which nothing is run, or
+            MULE's model.keras (after the word mule also the safetensors of its port to PyTorch).
         output: folder to write.
         licence: of the weights, where the source does not say.
         dictionary: the dict.txt that a MusicBERT was trained with, to check the order of its vocabulary.
@@ -64,17 +65,24 @@ def import_(
     from partimento.hub import resolve
     from partimento.systems.aria_official import import_checkpoint
     from partimento.systems.aria_stablelm import import_stablelm, is_stablelm
+    from partimento.systems.mule_keras import import_mule
     from partimento.systems.musicbert_fairseq import import_fairseq
 
     refuse_existing(output, overwrite)
-    if Path(source).is_file() and Path(source).suffix != ".safetensors":
-        import_fairseq(source, output, licence=licence, dictionary=dictionary)
-        print(output)
-        return 0
-    if dictionary is not None:
-        raise UsageError(f"--dictionary is for MusicBERT's file of fairseq, and {source} is none")
-    stablelm = is_stablelm(read_config(resolve(source).folder))
-    (import_stablelm if stablelm else import_checkpoint)(source, output, licence=licence)
+    *kind, name = source or ("",)
+    if not name or kind not in ([], ["mule"]):
+        raise UsageError("name one checkpoint to import, after the word mule if it is MULE's")
+    is_file = Path(name).is_file()
+    fairseq = is_file and not kind and Path(name).suffix not in (".safetensors", ".keras")
+    if dictionary is not None and not fairseq:
+        raise UsageError(f"--dictionary is for MusicBERT's file of fairseq, and {name} is none")
+    if kind or (is_file and Path(name).suffix == ".keras"):
+        import_mule(name, output, licence=licence)
+    elif fairseq:
+        import_fairseq(name, output, licence=licence, dictionary=dictionary)
+    else:
+        stablelm = is_stablelm(read_config(resolve(name).folder))
+        (import_stablelm if stablelm else import_checkpoint)(name, output, licence=licence)
     print(output)
     return 0
 
@@ -144,7 +152,17 @@ def doctor() -> int:
 
     version = importlib.metadata.version("partimento")
     print(f"partimento {version}, Python {platform.python_version()}, {platform.platform()}")
-    for name in ("torch", "numpy", "symusic", "pyarrow", "lancedb", "safetensors", "huggingface_hub"):
+    for name in (
+        "torch",
+        "numpy",
+        "symusic",
+        "pyarrow",
+        "lancedb",
+        "safetensors",
+        "huggingface_hub",
+        "soundfile",
+        "soxr",
+    ):
         print(f"  {name:<16} {importlib.metadata.version(name)}")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     print(

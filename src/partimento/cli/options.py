@@ -14,6 +14,10 @@ Files = Annotated[
 ]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="PATH")]
 Model = Annotated[str, tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/REPO")]
+ModelForFiles = Annotated[
+    str | None,
+    tyro.conf.arg(aliases=["-m"], metavar="NAME|FOLDER|ORG/REPO", help_behavior_hint="(default: by the files)"),
+]
 Device = Annotated[str, tyro.conf.arg(metavar="auto|cpu|cuda|mps")]
 Jobs = Annotated[int | None, tyro.conf.arg(aliases=["-j"], metavar="N")]
 LabelFrom = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=LEVEL...", help_behavior_hint="(default: none)")]
@@ -23,6 +27,7 @@ Settings = Annotated[
 
 DEFAULT_MODEL = "piano-small"
 DEFAULT_EMBEDDING = "piano-small-embedding"
+DEFAULT_SOUND = "audio-small"
 
 
 def label_levels(pairs: tuple[str, ...]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from partimento.search.index import Index, Row
 if TYPE_CHECKING:
     from partimento.audio_model import AudioModel
     from partimento.midi_model import MidiModel
+    from partimento.model import Model
 
 BLOCK_FILES = 1024  # files whose hashes are asked for at once, and which share one set of worker processes
 WRITE_ROWS = 256  # rows written at once: what an interrupted run may have to do again
@@ -61,19 +62,17 @@ class Compatible:
         return self.model.embed(pieces, compatible=True)
 
 
-def embedder_of(model: MidiModel | AudioModel, index: Index) -> MidiModel | AudioModel | Compatible:
+def embedder_of(model: Model, index: Index) -> Model | Compatible:
     """The model, embedding in the way in which the vectors of the index were made.
 
     Raises:
         ValueError: if the index holds vectors of another model.
     """
-    from partimento.audio_model import AudioModel
+    from partimento.midi_model import MidiModel
 
-    if isinstance(model, AudioModel):
-        index.check(model.hash, model.embed_dim)
-        return model
-    as_original = Compatible(model)
-    embedder = as_original if index.model_hash == as_original.hash else model
+    embedder: Model | Compatible = model
+    if isinstance(model, MidiModel) and index.model_hash == Compatible(model).hash:
+        embedder = Compatible(model)
     index.check(embedder.hash, embedder.embed_dim)
     return embedder
 

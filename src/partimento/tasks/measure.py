@@ -4,7 +4,9 @@ What a seed is. For a network at random weights: its weights. For every probe: w
 does without (for all representations the same one), and, where a probe has chance of its own, its first weights, the
 order of its pieces or its trees. The published sides stay as they are. So the spread over seeds tells how far a figure
 hangs on the training songs and the fitting, and for the random network on its draw; it says nothing of another
-pretraining, for there is one checkpoint. Where nothing is learned and no weight is drawn, all seeds are equal.
+pretraining, for there is one checkpoint. Where nothing is learned and no weight is drawn, all seeds are equal. Of a
+task whose folds are draws of one split, such as which instruments are tested on, a seed is a draw; then no song is left
+out.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from partimento.tasks import metrics, retrieval
+from partimento.tasks import metrics, retrieval, score_metrics
 from partimento.tasks.intervals import over_seeds, song_weights
 from partimento.tasks.probe import Probe, Sides, fit
 from partimento.tasks.results import COSINE
+from partimento.tasks.target_probes import TargetSides, fit_targets
 from partimento.tasks.task import Example, Fold, Task
 
 SEEDS = 5
@@ -32,7 +35,7 @@ class System:
     Args:
         name: of the row.
         checkpoint: hash of the weights, "" where there are none.
-        vectors: (N, D) float32 of examples, for a seed.
+        vectors: (N, D) float32 of examples, for a seed; (N, L, D) of L layers for the probe "mixing".
         probes: what is fitted on them.
         seeded: whether each seed has vectors of its own.
         mixed_units: whether the features mean nothing beside each other until they are standardised.
@@ -93,8 +96,15 @@ def measure(task: Task, system: System, seeds: int = SEEDS) -> dict[str, Measure
 def predictions(
     task: Task, fold: Fold, vectors: np.ndarray, probe: Probe, seed: int, mixed_units: bool = False
 ) -> np.ndarray:
-    """(N,) int64 class indices of a fold's test side, by a probe that has seen nothing of it."""
-    train = kept(fold.train, task, seed)
+    """(N,) int64 class indices of a fold's test side, by a probe that has seen nothing of it.
+
+    Of tags and values (N, K) float64 scores or numbers.
+    """
+    train = fold.train if task.draws else kept(fold.train, task, seed)
+    if task.targets is not None:
+        seen = (vectors[train], task.targets[train], vectors[fold.valid], task.targets[fold.valid])
+        guess = fit_targets(probe, TargetSides(*seen, tags=task.kind == "tags"), seed)
+        return np.asarray(guess(vectors[fold.test]), dtype=np.float64)
     sides = Sides(
         train=vectors[train],
         train_labels=class_indices(task, train),
@@ -131,11 +141,18 @@ def _learned(
     task: Task, vectors: np.ndarray, probe: Probe, seed: int, weights: np.ndarray, mixed_units: bool
 ) -> dict[str, np.ndarray]:
     """(1 + draws,) of each metric for one seed."""
-    tests = [fold.test for fold in task.folds]
-    predicted = [predictions(task, fold, vectors, probe, seed, mixed_units) for fold in task.folds]
+    folds = (task.folds[seed % len(task.folds)],) if task.draws else task.folds
+    tests = [fold.test for fold in folds]
+    predicted = [predictions(task, fold, vectors, probe, seed, mixed_units) for fold in folds]
     together = np.concatenate(tests)
     if len(np.unique(together)) == len(together):
         tests, predicted = [together], [np.concatenate(predicted)]
+    if task.targets is not None:
+        each = [
+            score_metrics.METRICS[task.kind](task.targets[test], guess, weights[:, test], task.classes)
+            for test, guess in zip(tests, predicted, strict=True)
+        ]
+        return {name: np.mean([values[name] for values in each], axis=0) for name in each[0]}
     tables = [
         metrics.tables(class_indices(task, test), guess, len(task.classes), weights[:, test])
         for test, guess in zip(tests, predicted, strict=True)

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from partimento.tasks.audio.music_metrics import key_scores
+
 Metric = Callable[[np.ndarray], np.ndarray]  # tables (..., K, K) -> (...)
+KEYS = 24
 
 
 def tables(true: np.ndarray, predicted: np.ndarray, classes: int, weights: np.ndarray) -> np.ndarray:
@@ -57,15 +60,39 @@ def kendall_tau(table: np.ndarray) -> np.ndarray:
     return np.divide(order, scale, out=np.zeros_like(order), where=defined)
 
 
+def weighted_key(table: np.ndarray) -> np.ndarray:
+    """Weighted score of keys (`music_metrics.key_scores`), the fifth above counted alone, as mir_eval does."""
+    return _weighted_key(table, both_fifths=False)
+
+
+def weighted_key_both_fifths(table: np.ndarray) -> np.ndarray:
+    """Weighted score of keys, both fifths counted, as in MIREX since 2017."""
+    return _weighted_key(table, both_fifths=True)
+
+
+def _weighted_key(table: np.ndarray, both_fifths: bool) -> np.ndarray:
+    key = np.arange(KEYS)
+    score = key_scores(np.repeat(key, KEYS), np.tile(key, KEYS), both_fifths).reshape(KEYS, KEYS)
+    return (table * score).sum((-2, -1)) / table.sum((-2, -1))
+
+
 METRICS: Mapping[str, Mapping[str, Metric]] = {
     "classes": {"accuracy": accuracy, "macro_f1": macro_f1},
     "grades": {"kendall_tau": kendall_tau, "within_one": within_one, "accuracy": accuracy},
+    "keys": {
+        "weighted_key": weighted_key,
+        "weighted_key_both_fifths": weighted_key_both_fifths,
+        "accuracy": accuracy,
+    },
 }
 
 # the one metric of each kind of task that the table shows and that the mean of all tasks is made of
 MAIN = {
     "classes": "accuracy",
     "grades": "kendall_tau",
+    "keys": "weighted_key",
+    "tags": "average_precision",
+    "values": "r2",
     "retrieval": "recall_at_1",
     "duplicates": "average_precision",
 }

@@ -15,17 +15,19 @@ import numpy as np
 
 from partimento.tasks import metrics
 from partimento.tasks.linear_probe import linear_probe
+from partimento.tasks.mlp_probe import LINEAR, MLP, fit_mlp
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-Probe = Literal["logistic", "forest", "knn", "paper", "majority"]
+Probe = Literal["logistic", "forest", "knn", "paper", "mlp", "mixing", "majority"]
 Predict = Callable[[np.ndarray], np.ndarray]  # vectors (N, D) -> class indices (N,)
 
 PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)  # inverse strength C, for standardised features
 RIDGES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 NEIGHBOURS = (1, 3, 5, 9, 15, 25)
 TREES = 200
+LARGE = 30_000  # training pieces times classes: from here on, weaker penalties that do worse are not all tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Sides:
     """What a probe may see.
 
     Args:
-        train, valid: (N, D) float32 vectors.
+        train, valid: (N, D) float32 vectors; (N, L, D) of L layers for the probe "mixing" alone.
         train_labels, valid_labels: (N,) int64 class indices.
         classes: number of classes K; the labels of grades are in their order.
         grades: whether the classes are grades.
@@ -65,15 +67,19 @@ def fit(probe: Probe, sides: Sides, seed: int) -> Predict:
     Args:
         probe: "logistic": multinomial logistic regression on standardised features with an L2 penalty (for grades also
             ridge regression on the grade, rounded, if it does better in validation); "forest": a random forest;
-            "knn": nearest neighbours by the cosine of standardised features; "paper": Aria's linear probe;
+            "knn": nearest neighbours by the cosine of standardised features; "paper": Aria's linear probe; "mlp":
+            MULE's probe with a hidden layer; "mixing": one linear layer on a learned mean of the layers' vectors;
             "majority": the class that most pieces have.
-        seed: of the trees, and of the first weights and the order of the paper's probe; the others have no chance.
+        seed: of the trees, and of the first weights and the order of the probes that are trained step by step; the
+            others have no chance.
     """
     heads: dict[Probe, Callable[[Sides, int], Predict]] = {
         "logistic": _logistic,
         "forest": _forest,
         "knn": _knn,
         "paper": _paper,
+        "mlp": _mlp,
+        "mixing": _mixing,
         "majority": _majority,
     }
     if len(np.unique(sides.train_labels)) == 1:
@@ -96,6 +102,8 @@ def _logistic(sides: Sides, seed: int) -> Predict:
         head = _logistic_head(penalty, sides.train, sides.train_labels)
         score = _tau(head.predict(sides.valid), sides) if sides.grades else _log_likelihood(head, sides)
         heads.append((score, partial(_logistic_predict, penalty)))
+        if len(sides.train) * sides.classes >= LARGE and len(heads) > 2 and heads[-3][0] > max(heads[-2][0], score):
+            break  # what a penalty is worth rises and falls once, and the weakest take the longest
     for strength in RIDGES if sides.grades else ():
         fitted = partial(_ridge, strength, sides.classes)
         heads.append((_tau(fitted(sides.train, sides.train_labels)(sides.valid), sides), fitted))
@@ -162,3 +170,17 @@ def _knn(sides: Sides, seed: int) -> Predict:
 def _paper(sides: Sides, seed: int) -> Predict:
     vectors, labels = sides.both
     return linear_probe(vectors, labels, sides.classes, seed, standardise=sides.mixed_units)
+
+
+def _mlp(sides: Sides, seed: int) -> Predict:
+    vectors, labels = sides.both
+    scores = fit_mlp(MLP, vectors, labels, sides.classes, seed).scores
+    return lambda some: scores(some).argmax(1)
+
+
+def _mixing(sides: Sides, seed: int) -> Predict:
+    vectors, labels = sides.both
+    if vectors.ndim != 3:
+        raise ValueError(f"the probe 'mixing' takes the vectors of several layers (N, L, D), not {vectors.shape}")
+    scores = fit_mlp(LINEAR, vectors, labels, sides.classes, seed).scores
+    return lambda some: scores(some).argmax(1)

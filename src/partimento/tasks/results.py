@@ -129,7 +129,7 @@ def _cell(seeds: Sequence[dict[str, float]], metric: str) -> str:
     return f"{values[0]:.2f}{interval}"
 
 
-ELSEWHERE = ("continuations", "copied_runs", "few_shot")  # tasks with pages of their own
+ELSEWHERE = ("continuations", "copied_runs", "drums", "emergence", "few_shot")  # have pages of their own
 
 
 def tables(results: Sequence[Result], split: str = "test") -> str:
@@ -141,7 +141,7 @@ def tables(results: Sequence[Result], split: str = "test") -> str:
         for metric in dict.fromkeys(name for r in mine for name in r.metrics):
             if not metric.endswith(("_low", "_high")):
                 parts.append(f"## {task}: {metric}\n\n{table(mine, metric, split)}\n")
-    for suite in dict.fromkeys(r.suite for r in results if r.suite):
+    for suite in dict.fromkeys(r.suite for r in results if r.suite and r.suite not in ELSEWHERE):
         parts.append(suite_tables([r for r in results if r.suite == suite]))
     return "\n".join(parts)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GROUP = 64  # pieces that are read, embedded and written together: what a run that is stopped does again
 ASKED = 500  # keys of one query
 FILE = "vectors.sqlite"
+Item = TypeVar("Item")
 
 
 def default_folder() -> Path:
@@ -72,12 +73,13 @@ class VectorStore:
 
 def piece_key(example: Example, most_notes: int | None) -> str:
     """What an example's vector depends on: the content of its file, how it is changed, how much of it is heard."""
-    content = _content_hash(example.path)
+    content = content_hash(example.path)
     return f"{content} semitones={example.semitones} stretch={example.stretch:g} notes={most_notes or 'all'}"
 
 
 @cache
-def _content_hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """16 hexadecimal digits of the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
@@ -92,18 +94,33 @@ def vectors_of(
     """
     most = None if representation.whole else most_notes
     keys = [piece_key(example, most) for example in examples]
-    known = store.get(representation.key, list(dict.fromkeys(keys)))
-    unknown = {key: example for key, example in zip(keys, examples, strict=True) if key not in known}
-    with tqdm(total=len(unknown), unit="piece", desc=representation.name, disable=_quiet(unknown), leave=False) as bar:
-        missing = list(unknown)
-        for start in range(0, len(missing), GROUP):
-            group = missing[start : start + GROUP]
-            made = representation.embed([heard(unknown[key], most) for key in group])
-            store.put(representation.key, group, made)
-            known |= dict(zip(group, made, strict=True))
-            bar.update(len(group))
+    known = completed(
+        *(store, representation.key, representation.name),
+        dict(zip(keys, examples, strict=True)),
+        lambda some: representation.embed([heard(example, most) for example in some]),
+    )
     return np.stack([known[key] for key in keys])[:, slice(*representation.columns)]
 
 
-def _quiet(work: dict[str, Example]) -> bool | None:
-    return None if work else True  # None: a bar only on a terminal
+def completed(
+    store: VectorStore, key: str, name: str, items: Mapping[str, Item], embed: Callable[[list[Item]], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """(D,) float32 of each item by its name in the store; those that it has not are computed and kept.
+
+    Args:
+        key: of the representation in the store.
+        name: of the representation, as a progress bar shows it.
+        items: pieces by what their vector depends on.
+        embed: (N, D) of some items.
+    """
+    known = store.get(key, list(items))
+    missing = [piece for piece in items if piece not in known]
+    quiet = None if missing else True  # None: a bar only on a terminal
+    with tqdm(total=len(missing), unit="piece", desc=name, disable=quiet, leave=False) as bar:
+        for start in range(0, len(missing), GROUP):
+            group = missing[start : start + GROUP]
+            made = embed([items[piece] for piece in group])
+            store.put(key, group, made)
+            known |= dict(zip(group, made, strict=True))
+            bar.update(len(group))
+    return known

@@ -21,18 +21,19 @@ from partimento.training.card_texts import text_of
 CURVE_ROWS = 10
 
 
-def bundle(runs: Sequence[Path], folder: Path, results: str, name: str | None = None) -> None:
+def bundle(
+    runs: Sequence[Path], folder: Path, results: str, name: str | None = None, licence: str | None = None
+) -> None:
     """Write the last run's best checkpoint into a folder, weights in bfloat16.
 
     Args:
         runs: folders of `partimento pretrain` and `partimento finetune`, in the order in which they were made.
         folder: checkpoint folder to write; one that is there is replaced.
         results: Markdown of the held-out figures, "" where there are none.
-        name: of the model; None keeps the one that the last run gave it.
+        name, licence: of the model; None keeps what the last run gave it.
     """
     stages = [(read_config(run / "checkpoints" / "best"), read_log(run)) for run in runs]
-    if name:
-        stages[-1][0]["name"] = name
+    stages[-1][0].update({key: value for key, value in (("name", name), ("licence", licence)) if value})
     state = {name: value.to(torch.bfloat16) for name, value in read_state(runs[-1] / "checkpoints" / "best").items()}
     write_checkpoint(folder, state, stages[-1][0], full_card(stages, results))
 
@@ -89,6 +90,10 @@ Every command is in `{text.script}`.
 
 
 def _sizes(config: Mapping[str, Any]) -> str:
+    if config["system"] == "drummer":
+        network = config["network"]
+        layers = f"{network['encoder_layers']} + {network['decoder_layers']} layers of width\n{network['width']}"
+        return f"{layers}, windows of {network['bars']} bars of 32 steps"
     trunk = config["network"].get("encoder", config["network"])
     sizes = trunk["transformer"]
     layers = (
@@ -106,7 +111,7 @@ def _stage(config: dict[str, Any], log: list[dict[str, Any]]) -> str:
     trained, recipe = config["trained"], config["recipe"]
     validations = [line for line in log if "valid_loss" in line]
     step = max(1, len(validations) // CURVE_ROWS)
-    scale, amount = (3600 * config["rate_hz"], "hours") if "rate_hz" in config else (1e6, "M tokens")
+    scale, amount = _unit_of_amount(config)
     curve = "\n".join(
         f"| {line['step']:,} | {line['tokens'] / scale:.1f} | {line['valid_loss']:.3f} |"
         for line in [*validations[:-1:step], validations[-1]]
@@ -122,6 +127,13 @@ def _stage(config: dict[str, Any], log: list[dict[str, Any]]) -> str:
 {curve}"""
 
 
+def _unit_of_amount(config: Mapping[str, Any]) -> tuple[float, str]:
+    """What the "tokens" of a log are divided by for the card, and what they then are."""
+    if "rate_hz" in config:
+        return 3600.0 * config["rate_hz"], "hours"
+    return (1e3, "thousand bars") if config["system"] == "drummer" else (1e6, "M tokens")
+
+
 def main() -> None:
     """Bundle a run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -129,9 +141,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoint folder to write")
     parser.add_argument("--results", type=Path, help="Markdown file with the held-out figures")
     parser.add_argument("--name", help="of the model, if not that of the last run")
+    parser.add_argument("--licence", help="of the weights, likewise")
     options = parser.parse_args()
     results = options.results.read_text(encoding="utf-8") if options.results else ""
-    bundle(options.runs, options.output, results, options.name)
+    bundle(options.runs, options.output, results, options.name, options.licence)
     print(options.output)
 
 

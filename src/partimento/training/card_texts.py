@@ -161,6 +161,26 @@ that made it want a score, which only rendered sound has for nothing.""",
     "audio",
 )
 
+DRUMS = CardText(
+    """\
+A small drummer: it plays to the other instruments of a song in 4/4, with fills where they belong.
+
+    partimento drum SONG.mid -o OUT.mid
+    partimento drum SONG.mid --fills 'every 8' --density 0.7 --variations 3""",
+    "The network is this software's own (docs/drums.md)",
+    """\
+The Groove MIDI Dataset (CC BY 4.0), in which drummers play without other instruments, and the songs of Freedoom (BSD-3)
+and OpenMSX (GPL-2): the training side of docs/data/drums-split.csv, songs that share drums or melodies on one side.""",
+    """\
+A hundred songs are all that it has learned from how drums go with other instruments, most of them music for games; how
+drummers play it knows from thirteen hours of Groove. A model that has learned from two thousand songs plays better; it
+may not be given away. Other metres than 4/4 are not for it.""",
+    "as the stricter of the songs' licences asks",
+    "bar, all its hits hidden",
+    "runs/drums-small.sh",
+    "midi, drums, accompaniment",
+)
+
 
 def text_of(config: Mapping[str, Any]) -> CardText:
     """The words for a checkpoint's config.
@@ -171,6 +191,8 @@ def text_of(config: Mapping[str, Any]) -> CardText:
     network = config["network"]
     if "rate_hz" in config:
         return SOUND
+    if config.get("system") == "drummer":
+        return DRUMS
     if heads := config.get("heads"):
         kind = heads[0]["name"]
     elif "encoder" in network:

@@ -15,11 +15,11 @@ from partimento.audio import read_audio
 from partimento.audio.augment import WaveformChain
 from partimento.configuration import to_plain
 from partimento.corpus.datasets.rendered import RenderedClip, TimedLabels, read_rendered
+from partimento.corpus.frame_labels import chords, event_targets, key_of, pitch_roll
 from partimento.networks.sound import Front
 from partimento.networks.vit1d import ViT1D
 from partimento.objectives.scored import PROGRAMS, UNKNOWN, ScoredLearner, ScoredPairs, scored_crops
 from partimento.systems.vit1d import ScoredSystem
-from partimento.tasks.audio.frame_labels import chords, event_targets, key_of, pitch_roll
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
 from partimento.training.saving import save_network

@@ -1,0 +1,152 @@
+"""Drums of the bars of one window, drawn from left to right, patch after patch, all variations side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from partimento.drum_model import DrumModel, Wanted
+from partimento.generate.drum_cells import PLAIN_VELOCITY, CellWeights, Rules, draw_patch, touch_of
+from partimento.networks.drum_cells import played_class
+from partimento.networks.drum_windows import CLASSES, STEPS, UNSAID
+from partimento.networks.drummer import PATCH, PATCHES, Heard
+from partimento.networks.transformer import KeyValueCache
+from partimento.systems.drummer import DENSITY_EDGES
+from partimento.tokens.drumgrid import DrumGrid
+
+ATTEMPTS = 5  # at a bar whose density is wished
+MOST_LEAN = 4.0  # log odds
+DENSITY_HITS = (0, 3, 7, 10, 13, 16, 20, 28)  # what a class of density aims at
+
+
+class Drawer:
+    """One window of all variations: the encoder's view of it, and the decoder at the bar that is next."""
+
+    def __init__(
+        self,
+        model: DrumModel,
+        weights: CellWeights,
+        rules: Rules,
+        wanted: Wanted,
+        humanize: float,
+        parts: list[DrumGrid],
+        randoms: list[np.random.Generator],
+        first: int,
+    ) -> None:
+        self.network, self.weights, self.wanted = model.network, weights, wanted
+        self.rules: Sequence[Rules] = [rules] * len(parts)
+        self.lean = np.zeros(len(parts))  # of each variation, to the density that is wished
+        self.humanize, self.parts, self.randoms, self.first = humanize, parts, randoms, first
+        # the encoder sees what is known alone, which all variations share
+        with torch.inference_mode():
+            window = model.window(parts[0], first, wanted)
+            self.heard: Heard = self.network.hear(window)
+        self.bars = window.inside.shape[1]
+        self.device, config = model.device, self.network.config
+        self.cache = KeyValueCache(
+            config.transformer(config.decoder_layers),
+            len(parts),
+            self.bars * PATCHES,
+            self.heard.patches.dtype,
+            self.device,
+        )
+        self.played = int(played_class(torch.tensor(wanted.played), torch.tensor(wanted.feel)))
+
+    @torch.inference_mode()
+    def skip(self, start: int, stop: int) -> None:
+        """Read song bars that are as they shall be."""
+        if stop <= start:
+            return
+        copied = self._copied(start, stop).flatten(1, 2).unflatten(1, (-1, PATCH))
+        self.network.states(self._patches(start, stop), self._before(start, stop), copied, self.cache)
+
+    def divide(self, rules: Sequence[Rules], randoms: list[np.random.Generator]) -> None:
+        """Go on in as many ways as there are rules from what the one part has so far."""
+        (part,) = self.parts
+        self.parts = [replace(part, velocity=part.velocity.copy(), shift=part.shift.copy()) for _ in rules]
+        self.rules, self.randoms, self.lean = rules, randoms, np.zeros(len(rules))
+        self.cache.memory = self.cache.memory.repeat_interleave(len(rules), 2)
+
+    def draw(self, bar: int) -> None:
+        """Draw what is hidden of a song bar, in place; where a density is wished, again until it has it, or nearly.
+
+        The network hears the wish but follows what was played before: each time the odds of a hit lean further to the
+        wish. How far they do is kept by half for the next bar.
+        """
+        begin, wish = self.cache.length, int(self.wanted.density[bar])
+        todo = np.ones(len(self.parts), dtype=bool)
+        for _ in range(ATTEMPTS if wish != UNSAID else 1):
+            self.cache.rewind(begin)
+            self._draw(bar, todo)
+            if wish == UNSAID:
+                return
+            hits = np.array([np.count_nonzero(part.velocity[bar]) for part in self.parts])
+            todo &= 1 + np.searchsorted(DENSITY_EDGES, hits, side="right") != wish
+            if not todo.any():
+                break
+            step = np.log((DENSITY_HITS[wish - 1] + 1) / (hits + 1))
+            self.lean = np.where(todo, np.clip(self.lean + step, -MOST_LEAN, MOST_LEAN), self.lean)
+        self.lean /= 2
+
+    @torch.inference_mode()
+    def _draw(self, bar: int, todo: np.ndarray) -> None:
+        """Draw the bar of some variations; those that are not to do keep theirs."""
+        cells = self.network.cells
+        copied = self._copied(bar, bar + 1)[:, 0].unflatten(1, (PATCHES, PATCH))  # (V, P, S, H, 2, C)
+        patches = self._patches(bar, bar + 1)
+        straight = torch.einsum("vpshc,ch->vpsc", copied[..., 0, :], cells.straight.float()).cpu().numpy()
+        for patch in range(PATCHES):
+            steps = slice(patch * PATCH, (patch + 1) * PATCH)
+            last = self._last_patch(bar, patch)
+            near = copied[:, patch]
+            states = self.network.states(patches[:, patch : patch + 1], last[:, None], near[:, None], self.cache)
+            before = cells.before(states[:, 0], near[..., 0, :]).float().cpu()
+            for row, (part, random, rules) in enumerate(zip(self.parts, self.randoms, self.rules, strict=True)):
+                if not todo[row]:
+                    continue
+                known, leaning = self.wanted.known[bar], replace(rules, lean=float(self.lean[row]))
+                vectors = before[row].numpy()  # shares its memory: what hits add is there for `touch_of`
+                given = part.velocity[bar, steps] > 0
+                hits = draw_patch(self.weights, vectors, straight[row, patch], given, known, leaning, random)
+                velocity, shift = self._touch(before[row], hits, near[row], random)
+                part.velocity[bar, steps] = np.where(known, part.velocity[bar, steps], velocity)
+                part.shift[bar, steps] = np.where(known, part.shift[bar, steps], shift)
+
+    def _touch(
+        self, before: torch.Tensor, hits: np.ndarray, copied: torch.Tensor, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if not self.network.config.touch:
+            return np.where(hits, PLAIN_VELOCITY, 0).astype(np.uint8), np.zeros(hits.shape, np.float32)
+        cells = self.network.cells
+        before, copied = before.to(self.device), copied.to(self.device)
+        return touch_of(cells, before, hits, copied, self.played, self.humanize, random)
+
+    def _patches(self, start: int, stop: int) -> torch.Tensor:
+        """(V, T, D) the encoder's states of song bars."""
+        patches = self.heard.patches[:, start - self.first : stop - self.first].flatten(1, 2)
+        return patches.expand(len(self.parts), -1, -1)
+
+    def _copied(self, start: int, stop: int) -> torch.Tensor:
+        """(V, M, 32, H, 2, C) of song bars."""
+        weights = self.heard.weights[:, :, start - self.first : stop - self.first]
+        velocity = np.stack([part.velocity[self.first : self.first + self.bars] for part in self.parts])
+        drums = torch.from_numpy(velocity).to(self.device)
+        return self.network.copied_cells(weights.expand(len(self.parts), -1, -1, -1), drums)
+
+    def _before(self, start: int, stop: int) -> torch.Tensor:
+        """(V, T, S, C) velocities of the patch before each patch of song bars; nothing before the window."""
+        velocity = np.stack([part.velocity[self.first : stop] for part in self.parts])
+        steps = velocity.reshape(len(self.parts), -1, PATCH, CLASSES)
+        shifted = np.concatenate([np.zeros_like(steps[:, :1]), steps[:, :-1]], 1)
+        return torch.from_numpy(shifted[:, (start - self.first) * PATCHES :]).to(self.device)
+
+    def _last_patch(self, bar: int, patch: int) -> torch.Tensor:
+        """(V, S, C) velocities of the patch before one."""
+        step = (bar - self.first) * STEPS + patch * PATCH
+        if step == 0:
+            return torch.zeros(len(self.parts), PATCH, CLASSES, dtype=torch.uint8, device=self.device)
+        steps = [part.velocity[self.first :].reshape(-1, CLASSES)[step - PATCH : step] for part in self.parts]
+        return torch.from_numpy(np.stack(steps)).to(self.device)

@@ -1,0 +1,1 @@
+"""Tasks on sound: what a network's vectors of audio tell, globally and frame by frame."""
