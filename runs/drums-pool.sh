@@ -11,3 +11,4 @@ bin=${BIN:-.venv/bin}
 export OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 mkdir -p "$work"
 "$bin"/python runs/drums-train.py "$sets" -o "$work/pool" --cache "$work/cache" --name drums-pool --set ${SET:-schedule.steps=4000}
+"$bin"/python runs/drums-scores.py "$sets" "$work/pool/checkpoints/best" --cache "$work/cache" --seeds "${SEEDS:-5}"

@@ -29,7 +29,7 @@ from partimento.corpus.datasets.drums import DrumSet, read_drums
 from partimento.drum_model import DrumModel, load_drummer
 from partimento.generate.drum_cells import Rules, weights_of
 from partimento.generate.drum_fill import fill, stream
-from partimento.generate.drum_options import DrumOptions
+from partimento.generate.drum_options import USUAL_DENSITY, DrumOptions
 from partimento.midi import read_midi
 from partimento.networks.drum_windows import CLASSES, FILL, UNSAID
 from partimento.tasks.drums.distributions import consistency, density, inter_onset_intervals, overlap
@@ -45,7 +45,7 @@ from partimento.tokens.drum_lines import grid_fit
 from partimento.training.drum_cutting import feel_number
 
 TASK, DATA, SEED = "drums", "multitrack", 0
-MORE_BARS = 3  # of every song, beside the improvised bars and their counterparts
+MORE_BARS = 2  # of every song, beside the improvised bars and their counterparts
 LOCATION_DRAWS = 200  # of the intervals of ranks, each of which sorts all bars
 
 
@@ -121,6 +121,7 @@ def one_hidden(
     temperatures: Sequence[float],
     seeds: int,
     weights: np.ndarray,
+    told: bool,
 ) -> dict[str, dict[str, float]]:
     """By system: bits and location with one bar hidden, and F1 of what is drawn there."""
     kit = np.ones(CLASSES, dtype=bool)
@@ -144,8 +145,9 @@ def one_hidden(
             if label < 0:
                 continue
             made = one.hits
-            told = hidden_bar(model, cells, grid, bar, feel, FILL, rules[:1], SEED).hits if label else made[:1]
-            for row, hits in enumerate(np.concatenate([told, made])):
+            say = told and label == 1
+            wished = hidden_bar(model, cells, grid, bar, feel, FILL, rules[:1], SEED).hits if say else made[:1]
+            for row, hits in enumerate(np.concatenate([wished, made])):
                 counts[0, 1 - label, row, song] += bar_counts(hits[None], true[bar][None])[0]
                 counts[1, 1 - label, row, song] += sixteenth_counts(hits[None], true[bar][None])
     for name in COPIES:
@@ -154,7 +156,9 @@ def one_hidden(
             {kind: round(100 * float(f1(np.sum(found, 0))), 1) for kind, found in copied[name].items()},
             flush=True,
         )
-    return {"": hidden_figures(bars_found, weights)} | filled_figures(counts, rows, weights)
+    filled = filled_figures(counts, rows, weights)
+    kept = {name: metrics for name, metrics in filled.items() if told or not name.startswith("one bar, told")}
+    return {"": hidden_figures(bars_found, weights)} | kept
 
 
 def hidden_figures(bars_found: Sequence[tuple[int, int, float, float, float]], weights: np.ndarray) -> dict[str, float]:
@@ -191,10 +195,10 @@ def filled_figures(counts: np.ndarray, rows: list[str], weights: np.ndarray) -> 
 
 
 def drawn_parts(
-    model: DrumModel, side: Side, songs: Sequence[int], bars: int, temperature: float, seeds: int
+    model: DrumModel, side: Side, songs: Sequence[int], bars: int, options: DrumOptions
 ) -> tuple[list[list[np.ndarray]], list[np.ndarray]]:
     """Of each seed and song the first bars of a part drawn from nothing; of each song the true ones."""
-    options = DrumOptions(temperature=temperature, seed=SEED, variations=seeds)
+    seeds = options.variations
     made: list[list[np.ndarray]] = [[] for _ in range(seeds)]
     true = []
     for index in tqdm(songs, unit="song", disable=None):
@@ -296,7 +300,8 @@ def choose(model: DrumModel, side: Side, temperatures: Sequence[float], options:
     songs = drawn_songs(side, options.songs)
     groups = [side.groups[index] for index in songs]
     for temperature in temperatures:
-        made, true = drawn_parts(model, side, songs, options.bars, temperature, options.seeds)
+        how = DrumOptions(temperature=temperature, density=options.density, seed=SEED, variations=options.seeds)
+        made, true = drawn_parts(model, side, songs, options.bars, how)
         figures = part_figures(made, true, groups, frozenset())
         shown = (
             "hits_per_bar",
@@ -336,15 +341,17 @@ def judge(model: DrumModel, side: Side, known: frozenset[bytes], options: argpar
     if "parts" in options.only:
         songs = drawn_songs(side, options.songs)
         groups = [side.groups[index] for index in songs]
-        for temperature in options.parts_temperatures:
-            began = time.perf_counter()
-            made, true = drawn_parts(model, side, songs, options.bars, temperature, options.seeds)
+        for density in (USUAL_DENSITY, None):
+            began, temperature = time.perf_counter(), DrumOptions().temperature
+            how = DrumOptions(temperature=temperature, density=density, seed=SEED, variations=options.seeds)
+            made, true = drawn_parts(model, side, songs, options.bars, how)
             figures = part_figures(made, true, groups, known) | {"cpu_seconds_a_bar": seconds_a_bar(model, side)}
-            more = {"songs": len(songs), "most_bars": options.bars, "outputs": "unfiltered"}
-            report(f"whole parts, temperature {temperature:g}", figures, began, **more)
+            more = {"songs": len(songs), "most_bars": options.bars, "outputs": "unfiltered", "temperature": temperature}
+            name = f"whole parts, {'density left to it' if density is None else f'density {density:g}'}"
+            report(name, figures, began, **more)
     if "one" in options.only:
         began = time.perf_counter()
-        found = one_hidden(model, side, marked, options.temperatures, options.seeds, weights)
+        found = one_hidden(model, side, marked, options.temperatures, options.seeds, weights, options.told)
         for what, metrics in found.items():
             report(what, metrics, began, outputs="unfiltered")
 
@@ -361,16 +368,18 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=40, help="of whole parts")
     parser.add_argument("--bars", type=int, default=64, help="of each, from the first with drums on")
     parser.add_argument("--temperatures", type=float, nargs="*", default=[0.8, 1.0], help="of one bar, beside 0")
-    parser.add_argument("--parts-temperatures", type=float, nargs="+", default=[DrumOptions().temperature])
+    parser.add_argument("--told", action="store_true", help="also one bar that is told to be a fill, at temperature 0")
+    parser.add_argument("--density", type=float, help="of --choose; left to the network by default")
     parser.add_argument("--only", nargs="+", choices=("all", "one", "parts"), default=("all", "parts", "one"))
     parser.add_argument("--choose", type=float, nargs="+", metavar="TEMPERATURE")
-    parser.add_argument("--most", type=int, help="only so many songs, to try it")
+    parser.add_argument("--most", type=int, help="only so many songs, drawn by seed, to try it")
     options = parser.parse_args()
     torch.set_num_threads(1)
     drums = read_drums(options.root, options.split, options.cache)
     asked = drums.where(set=DATA, side="valid" if options.choose else "test")
     if options.most:
-        asked = DrumSet(asked.pieces[: options.most], asked.columns[: options.most])
+        kept = sorted(np.random.default_rng(SEED).permutation(len(asked))[: options.most].tolist())
+        asked = DrumSet(tuple(asked.pieces[i] for i in kept), tuple(asked.columns[i] for i in kept))
     side = side_of(asked, options.root)
     for name in options.models:
         model = load_drummer(name, "cpu")

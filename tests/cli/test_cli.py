@@ -307,7 +307,8 @@ def test_demo_ends_with_the_page(tmp_path: Path) -> None:
     page = Path(run.stdout.strip().splitlines()[-1])
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>".upper()) or page.stat().st_size > 20_000
     steps = [line for line in run.stderr.splitlines() if line.startswith("[")]
-    assert len(steps) == 6
+    assert len(steps) == 7
+    assert "hits" in steps[-1]
     assert time.monotonic() - began_s < 240
     assert partimento("demo", "--seconds", "4", cwd=tmp_path).stdout.strip()  # a second demo replaces the first
 
@@ -319,10 +320,11 @@ def test_demo_on_a_folder_of_ones_own(tmp_path: Path, tiny_model: Path) -> None:
     run = partimento("demo", mine, "--seconds", "3", "--model", tiny_model, cwd=tmp_path)
     assert Path(run.stdout.strip()).exists()
     assert [line[:5] for line in run.stderr.splitlines() if line.startswith("[")] == [
-        "[1/4]",
-        "[2/4]",
-        "[3/4]",
-        "[4/4]",
+        "[1/5]",
+        "[2/5]",
+        "[3/5]",
+        "[4/5]",
+        "[5/5]",
     ]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tiny_drums import SIZES, tiny_checkpoint, tiny_song
 
+from partimento.analysis.novelty import bar_distance
 from partimento.drum_model import DrumModel, load_drummer
+from partimento.generate import drum_drawer
 from partimento.generate.drum_cells import CellWeights, Rules, draw_patch
 from partimento.generate.drum_fill import drums_for, fill, likeliest_fills, stream, wanted_of
 from partimento.generate.drum_options import DrumOptions, drum_classes
@@ -169,6 +173,7 @@ def test_where_fills_are_wished(model: DrumModel, grid: DrumGrid) -> None:
     assert [bar for bar, wish in enumerate(plan("every 4")) if wish == FILL] == [3, 7]
     assert [bar for bar, wish in enumerate(plan("bars 2,11")) if wish == FILL] == [1, 10]
     assert set(plan("auto")) <= {UNSAID, FILL}
+    assert plan("auto")[:3] == [UNSAID] * 3
     with pytest.raises(ValueError, match="bar 12 is beyond the end"):
         plan("bars 12")
     assert likeliest_fills(np.array([0.1, 0.9, 0.8, 0.1, 0.7, 0.2])) == [1, 4]
@@ -204,3 +209,33 @@ def test_drums_that_are_there_give_way_only_if_it_is_said(model: DrumModel) -> N
     replaced = drums_for(model, song, DrumOptions(seed=1), replace_drums=True)[0]
     assert replaced.seed == 1
     assert not np.array_equal(replaced.grid.hits, to_grid(song).hits)
+
+
+def test_the_odds_lean_to_the_density_that_is_wished(
+    model: DrumModel, grid: DrumGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, network = grid.bars(0, 3), copy.deepcopy(model.network)
+    with torch.no_grad():
+        network.cells.out.bias -= 3.0
+    model = replace(model, network=network)
+    options = DrumOptions(seed=1, density=0.0, fills="none", temperature=1, variations=2)
+    takes = fill(model, short, options)
+    alone = fill(model, short, replace(options, variations=1))[0]
+    assert np.array_equal(alone.velocity, takes[0].velocity)
+    monkeypatch.setattr(drum_drawer, "MOST_LEAN", 0.0)
+    level = fill(model, short, options)
+    assert sum(take.hits.sum() for take in takes) < 0.5 * sum(take.hits.sum() for take in level)
+
+
+def test_fills_that_are_wished_stand_out(model: DrumModel, grid: DrumGrid, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(options: DrumOptions) -> float:
+        made = fill(model, grid.bars(0, 4), options)
+        return float(np.mean([bar_distance(take.hits[3], take.hits[2]) for take in made]))
+
+    options = DrumOptions(seed=1, fills="bars 4", variations=3, keep_bars="1-3", temperature=0.3)
+    alone, together = (fill(model, grid.bars(0, 4), replace(options, variations=n))[0] for n in (1, 3))
+    assert np.array_equal(alone.velocity, together.velocity)
+    monkeypatch.setattr(drum_drawer, "LEAST_NEW", 1.1)
+    most = change(options)
+    monkeypatch.setattr(drum_drawer, "COPYING", (1.0,))
+    assert most != change(options)

@@ -6,9 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 from listening_pieces import scale
 
-from partimento.report.blind import Pair, blind_takes, write_pairs
+from partimento.report.blind import Pair, blind_takes, hidden_order, write_pairs
 
 
 def pairs(count: int) -> list[Pair]:
@@ -29,6 +30,19 @@ def test_each_pair_has_both_and_the_draw_is_seeded() -> None:
     assert 10 < sum(first) < 30
     assert [t.answer for t in blind_takes(pairs(40), "some-model", seed=1)] == [t.answer for t in takes]
     assert [t.answer for t in blind_takes(pairs(40), "some-model", seed=2)] != [t.answer for t in takes]
+
+
+def test_parts_to_one_song_stand_in_an_order_that_is_drawn() -> None:
+    heard = [(scale((50 + k,)), f"system {k}") for k in range(4)]
+    generator = np.random.default_rng(0)
+    rows = [hidden_order(heard, f"Song {n}", "Piece", generator) for n in range(30)]
+    for n, row in enumerate(rows):
+        assert [take.title for take in row] == ["A", "B", "C", "D"]
+        assert {take.group for take in row} == {f"Song {n}"}
+        assert {take.answer for take in row} == {f"system {k} (Piece)" for k in range(4)}
+        assert all(take.answer == f"system {take.notes.pitch[0] - 50} (Piece)" for take in row)
+    for place in range(4):
+        assert len({row[place].answer for row in rows}) == 4
 
 
 def test_files_tell_nothing(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def drum(
     device: Device = "auto",
     overwrite: bool = False,
 ) -> int:
-    """Write a drum part for a song, with fills at phrase ends.
+    """Write a drum part for a song, with fills.
 
     A model hears piano, guitar, bass and strings of the whole song and plays to them, on the General MIDI drum channel.
     The song must be in 4/4 and lie on its own beats; swing and triplets are heard. The same seed gives the same drums.
@@ -58,7 +58,7 @@ def drum(
         song: MIDI file.
         output: MIDI file to write; SONG-drums.mid beside the song by default.
         fills: where: auto as the music asks for them, none, 'every 8' bars, or the 'bars 7,15'; bars count from 1.
-        density: how busy it is between the fills, from 0, hardly a hit, to 1; by default as the music asks.
+        density: how busy it is between the fills, from 0, hardly a hit, to 1; by default as the kept drums, or 0.5.
         kit: the drums that may play.
         keep_bars: bars whose drums must not change; where a song has none, they stay silent.
         keep: drums that must not change in any bar.
@@ -75,9 +75,11 @@ def drum(
         device: where it computes.
         overwrite: replace files that exist.
     """
-    from partimento.generate.drum_options import DrumOptions
+    from partimento.generate.drum_options import USUAL_DENSITY, DrumOptions
     from partimento.midi import MidiError, read_midi, write_midi
 
+    if density is None and not (keep_bars or keep):
+        density = USUAL_DENSITY
     options = DrumOptions(fills, density, kit, keep_bars, keep, temperature, humanize, True, seed, variations)
     pitches = kit_of(map)
     output = output or song.with_name(f"{song.stem}-drums.mid")

@@ -11,13 +11,16 @@ import torch
 from partimento.drum_model import DrumModel, Wanted
 from partimento.generate.drum_cells import PLAIN_VELOCITY, CellWeights, Rules, draw_patch, touch_of
 from partimento.networks.drum_cells import played_class
-from partimento.networks.drum_windows import CLASSES, STEPS, UNSAID
+from partimento.networks.drum_windows import CLASSES, FILL, STEPS, UNSAID
 from partimento.networks.drummer import PATCH, PATCHES, Heard
 from partimento.networks.transformer import KeyValueCache
 from partimento.systems.drummer import DENSITY_EDGES
 from partimento.tokens.drumgrid import DrumGrid
 
-ATTEMPTS = 5  # at a bar whose density is wished
+COPYING = (1.0, 0.7, 0.4, 0.2, 0.0)  # of a fill, one attempt after another
+LEAST_NEW = 0.35  # distance of a fill from the bar before it, as in `analysis.novelty`
+LEAST_OF_USUAL = 0.7  # hits of a fill, by those of the bar before it
+FILL_TEMPERATURE = 1.0  # at least
 MOST_LEAN = 4.0  # log odds
 DENSITY_HITS = (0, 3, 7, 10, 13, 16, 20, 28)  # what a class of density aims at
 
@@ -63,6 +66,18 @@ class Drawer:
         copied = self._copied(start, stop).flatten(1, 2).unflatten(1, (-1, PATCH))
         self.network.states(self._patches(start, stop), self._before(start, stop), copied, self.cache)
 
+    @torch.inference_mode()
+    def logits(self, bar: int) -> torch.Tensor:
+        """(V, 32, 16) float32 logits of the cells of the song bar that is next, each given those before it."""
+        begin = self.cache.length
+        copied = self._copied(bar, bar + 1)[:, 0].unflatten(1, (PATCHES, PATCH))  # (V, P, S, H, 2, C)
+        states = self.network.states(self._patches(bar, bar + 1), self._before(bar, bar + 1), copied, self.cache)
+        self.cache.rewind(begin)
+        hits = np.stack([part.velocity[bar] > 0 for part in self.parts]).reshape(-1, PATCH, CLASSES)
+        played, near = torch.from_numpy(hits).to(self.device), copied[..., 0, :].flatten(0, 1)
+        before = self.network.cells.before(states.flatten(0, 1), near, played)
+        return self.network.cells.logits(before, near, played).view(len(self.parts), STEPS, CLASSES)
+
     def divide(self, rules: Sequence[Rules], randoms: list[np.random.Generator]) -> None:
         """Go on in as many ways as there are rules from what the one part has so far."""
         (part,) = self.parts
@@ -71,31 +86,50 @@ class Drawer:
         self.cache.memory = self.cache.memory.repeat_interleave(len(rules), 2)
 
     def draw(self, bar: int) -> None:
-        """Draw what is hidden of a song bar, in place; where a density is wished, again until it has it, or nearly.
+        """Draw what is hidden of a song bar, in place; where a density or a fill is wished, again until it is one, or
+        nearly.
 
-        The network hears the wish but follows what was played before: each time the odds of a hit lean further to the
-        wish. How far they do is kept by half for the next bar.
+        The network hears the wish but follows what was played before. Each time the odds of a hit lean further to the
+        density, and half of that is kept for the next bar; or less is seen of the bars that a fill would repeat.
         """
-        begin, wish = self.cache.length, int(self.wanted.density[bar])
+        begin = self.cache.length
         todo = np.ones(len(self.parts), dtype=bool)
-        for _ in range(ATTEMPTS if wish != UNSAID else 1):
+        for copying in COPYING:
             self.cache.rewind(begin)
-            self._draw(bar, todo)
-            if wish == UNSAID:
-                return
-            hits = np.array([np.count_nonzero(part.velocity[bar]) for part in self.parts])
-            todo &= 1 + np.searchsorted(DENSITY_EDGES, hits, side="right") != wish
+            self._draw(bar, todo, copying if self.wanted.fill[bar] == FILL else 1.0)
+            todo &= self._missed(bar, todo)
             if not todo.any():
                 break
-            step = np.log((DENSITY_HITS[wish - 1] + 1) / (hits + 1))
-            self.lean = np.where(todo, np.clip(self.lean + step, -MOST_LEAN, MOST_LEAN), self.lean)
         self.lean /= 2
 
+    def _missed(self, bar: int, todo: np.ndarray) -> np.ndarray:
+        """(V,) bool, whose bar is not what is wished; of those that are to do the lean is changed."""
+        hits = np.stack([part.velocity[bar] > 0 for part in self.parts])
+        count, wish = np.count_nonzero(hits, axis=(1, 2)), int(self.wanted.density[bar])
+        before = np.stack([part.velocity[max(0, bar - 1)] > 0 for part in self.parts])
+        usual = np.count_nonzero(before, axis=(1, 2))
+        if wish != UNSAID:
+            missed = 1 + np.searchsorted(DENSITY_EDGES, count, side="right") != wish
+            goal = np.full(len(hits), DENSITY_HITS[wish - 1])
+        elif self.wanted.fill[bar] == FILL and bar:
+            sparse = count < LEAST_OF_USUAL * usual
+            missed = sparse | (np.count_nonzero(hits ^ before, axis=(1, 2)) < LEAST_NEW * (count + usual))
+            goal = np.where(sparse, usual, count)
+        else:
+            return np.zeros(len(hits), dtype=bool)
+        leaning = np.clip(self.lean + np.log((goal + 1) / (count + 1)), -MOST_LEAN, MOST_LEAN)
+        self.lean = np.where(todo & missed, leaning, self.lean)
+        return np.asarray(missed & ((usual > 0) | (wish != UNSAID)))
+
     @torch.inference_mode()
-    def _draw(self, bar: int, todo: np.ndarray) -> None:
-        """Draw the bar of some variations; those that are not to do keep theirs."""
-        cells = self.network.cells
-        copied = self._copied(bar, bar + 1)[:, 0].unflatten(1, (PATCHES, PATCH))  # (V, P, S, H, 2, C)
+    def _draw(self, bar: int, todo: np.ndarray, copying: float) -> None:
+        """Draw the bar of some variations; those that are not to do keep theirs.
+
+        Args:
+            copying: how much of the repeated bars is seen.
+        """
+        cells, fill = self.network.cells, self.wanted.fill[bar] == FILL
+        copied = copying * self._copied(bar, bar + 1)[:, 0].unflatten(1, (PATCHES, PATCH))  # (V, P, S, H, 2, C)
         patches = self._patches(bar, bar + 1)
         straight = torch.einsum("vpshc,ch->vpsc", copied[..., 0, :], cells.straight.float()).cpu().numpy()
         for patch in range(PATCHES):
@@ -108,6 +142,8 @@ class Drawer:
                 if not todo[row]:
                     continue
                 known, leaning = self.wanted.known[bar], replace(rules, lean=float(self.lean[row]))
+                if fill and rules.temperature > 0:
+                    leaning = replace(leaning, temperature=max(rules.temperature, FILL_TEMPERATURE))
                 vectors = before[row].numpy()  # shares its memory: what hits add is there for `touch_of`
                 given = part.velocity[bar, steps] > 0
                 hits = draw_patch(self.weights, vectors, straight[row, patch], given, known, leaning, random)

@@ -154,6 +154,7 @@ def wanted_of(model: DrumModel, grid: DrumGrid, options: DrumOptions, feel: str 
     free = ~known.all(1)
     if kind == "auto":
         chances = np.where(free, model.fill_probabilities(grid, wanted), 0.0)
+        chances[: first_bar(grid) + APART] = 0.0  # nothing has been played yet that a fill could depart from
         fills = np.isin(np.arange(bars), likeliest_fills(chances))
         plan = np.where(fills, FILL, UNSAID)
     else:
@@ -167,7 +168,10 @@ def wanted_of(model: DrumModel, grid: DrumGrid, options: DrumOptions, feel: str 
         plan = np.where(fills, FILL, NO_FILL)
     density = np.full(bars, UNSAID)
     if options.density is not None:  # class 1 is silence
-        density[plan != FILL] = 2 + round(options.density * (len(DENSITY_EDGES) - 1))
+        sounding = np.flatnonzero((grid.others[..., 1:] > 0).any((1, 2, 3)))
+        span = slice(sounding[0], sounding[-1] + 1) if len(sounding) else slice(None)
+        density[span] = 2 + round(options.density * (len(DENSITY_EDGES) - 1))
+        density[plan == FILL] = UNSAID
     return replace(wanted, fill=plan, density=density)
 
 

@@ -19,6 +19,7 @@ GROUPS = {
     "percussion": ("cowbell", "tambourine", "cabasa", "maracas"),
 }
 BARS = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
+USUAL_DENSITY = 0.5  # 12 to 15 hits a bar, the median of songs
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class DrumOptions:
     Args:
         fills: "auto" puts them where the network expects them; "none"; "every N", in every N-th bar from the first bar
             with notes on; "bars 7,15".
-        density: how busy bars without a fill are, from 0 (hardly a hit) to 1; None leaves it to the network.
+        density: how busy bars without a fill are while other instruments play, from 0 (hardly a hit) to 1; None leaves
+            it to the network, which goes on as sparsely as it happens to begin: with no drums given, say something.
         kit: names of the drums that may play, as `drum_classes` takes them; () is all.
         keep_bars: bars whose drums must not change, such as "1-8,17", counted from 1; "" is none.
         keep: names of the drums that must not change in any bar.

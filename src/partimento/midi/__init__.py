@@ -101,9 +101,10 @@ def to_bytes(notes: Notes) -> bytes:
 def to_score(notes: Notes) -> ScoreTick:
     """The symusic score of the notes, in ticks, tracks in their order."""
     score = ScoreTick(notes.ticks_per_quarter)
-    tempos = TempoTickList.from_numpy(notes.tempo_tick, notes.tempo_us)
+    # copies: a corpus is mapped read-only, which symusic does not take
+    tempos = TempoTickList.from_numpy(notes.tempo_tick.copy(), notes.tempo_us.copy())
     metres = TimeSignatureTickList.from_numpy(
-        notes.metre_tick, notes.metre_numerator.astype(np.uint8), notes.metre_denominator.astype(np.uint8)
+        notes.metre_tick.copy(), notes.metre_numerator.astype(np.uint8), notes.metre_denominator.astype(np.uint8)
     )
     score.tempos.extend(tempos)
     score.time_signatures.extend(metres)

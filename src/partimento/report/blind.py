@@ -1,4 +1,5 @@
-"""Blind pairs: what a piece does after a prompt beside what a model does, without saying which is which.
+"""Blind pairs: what a piece does after a prompt beside what a model does, without saying which is which; and several
+parts to one song in an order that is not told.
 
 Both are played from tokens, in one track, with the pedal held into the notes: neither file, roll nor sound tells them
 apart but by the music.
@@ -47,6 +48,25 @@ def blind_takes(pairs: Sequence[Pair], model: str, seed: int = 0) -> list[Take]:
         for letter, (notes, answer) in zip("AB", reversed(both) if swap else both, strict=True):
             takes.append(Take(letter, notes, pair.prompt_seconds, group=f"Pair {number}", answer=answer))
     return takes
+
+
+def hidden_order(
+    heard: Sequence[tuple[Notes, str]], group: str, title: str, generator: np.random.Generator
+) -> list[Take]:
+    """Several ways to play one song side by side in an order that is drawn, called A, B, ...
+
+    Args:
+        heard: the notes of each and whose they are, told by a click.
+        group: heading of the row.
+        title: of the song, told with the answer.
+        generator: of the order.
+    """
+    order = generator.permutation(len(heard)).tolist()
+    letters = (chr(ord("A") + place) for place in range(len(heard)))
+    return [
+        Take(letter, heard[index][0], group=group, answer=f"{heard[index][1]} ({title})")
+        for letter, index in zip(letters, order, strict=True)
+    ]
 
 
 def write_pairs(pairs: Sequence[Pair], path: str | Path, model: str, title: str, seed: int = 0) -> Path:

@@ -116,7 +116,8 @@ def _stage(config: dict[str, Any], log: list[dict[str, Any]]) -> str:
         f"| {line['step']:,} | {line['tokens'] / scale:.1f} | {line['valid_loss']:.3f} |"
         for line in [*validations[:-1:step], validations[-1]]
     )
-    name = config["objective"]["kind"] if isinstance(config.get("objective"), dict) else "next token"
+    objective = "hidden hits" if config["system"] == "drummer" else "next token"
+    name = config["objective"]["kind"] if isinstance(config.get("objective"), dict) else objective
     unit = text_of(config).unit
     rows, tokens = recipe["batch"]["rows"], trained["tokens"] / scale
     return f"""{name.capitalize()}: {trained["step"]:,} steps of {rows} rows ({tokens:.1f} {amount} in all),

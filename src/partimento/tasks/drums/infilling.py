@@ -79,14 +79,17 @@ def hidden_bar(
     asked = np.arange(bars) == bar
     known = np.repeat(~asked[:, None], grid.velocity.shape[2], 1)
     wanted = Wanted(known, np.where(asked, fill, UNSAID), np.full(bars, UNSAID), feel)
-    hidden = replace(grid, velocity=np.where(asked[:, None, None], 0, grid.velocity), shift=grid.shift.copy())
     plain = Rules(1.0, np.ones(grid.velocity.shape[2], dtype=bool), False)
-    drawer = Drawer(model, weights, plain, wanted, 1.0, [hidden], [np.random.default_rng(seed)], first)
-    bits = _bits(model, model.window(grid, first, wanted), drawer.heard)[bar - first]
+    part = replace(grid, velocity=grid.velocity.copy(), shift=grid.shift.copy())
+    drawer = Drawer(model, weights, plain, wanted, 1.0, [part], [np.random.default_rng(seed)], first)
     chance = model.network.fill_logits(drawer.heard)[0].sigmoid().cpu().numpy()[bar - first]
+    drawer.skip(first, bar)
+    logits = drawer.logits(bar)[0]
+    true = torch.from_numpy(grid.hits[bar]).to(logits)
+    bits = F.binary_cross_entropy_with_logits(logits, true, reduction="sum").item() / np.log(2)
+    part.velocity[bar] = 0
     made = np.zeros((0, *grid.velocity.shape[1:]), dtype=bool)
     if rules:
-        drawer.skip(first, bar)
         drawer.divide(rules, [np.random.default_rng([seed, bar, draw]) for draw in range(len(rules))])
         drawer.draw(bar)
         made = np.stack([part.hits[bar] for part in drawer.parts])
