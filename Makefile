@@ -21,7 +21,7 @@ fuzz: .venv/installed-dev
 	PARTIMENTO_FUZZ=20000 $(BIN)/pytest tests/corpus/test_mutations.py
 
 bench: .venv/installed-bench
-	for script in ingest tokenize generation training search; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in ingest tokenize generation training search audio drumgrid; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv

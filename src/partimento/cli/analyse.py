@@ -28,8 +28,8 @@ def analyse(
 
     One picture: the log-mel spectrogram, what each layer's class token looks at over time, the self-similarity of the
     tokens of some layers, and the onsets that the most onset-like head finds beside those of spectral flux. In the
-    squares, stripes along the diagonal are what comes again. audio-small was told of notes and chords in rendered songs;
-    a ViT-1D of `partimento pretrain vit1d` never was.
+    squares, stripes along the diagonal are what comes again. audio-small was told of notes and chords in rendered
+    songs; a ViT-1D of `partimento pretrain vit1d` never was.
 
     Args:
         file: a sound file.
