@@ -113,10 +113,6 @@ class AudioModel(Model):
         means = [np.mean(vectors, axis=0, dtype=np.float64) for vectors in found]
         return np.stack(means).astype(np.float32) if means else np.zeros((0, self.embed_dim), np.float32)
 
-    def window_times(self, length: int) -> np.ndarray:
-        """(windows,) the middle of each window, in seconds, of a recording of so many columns."""
-        return (self.cut.starts(max(length, self.cut.frames)) + self.cut.frames / 2) * self.column_s
-
     def frames(self, music: Sound) -> Frames:
         """Timed vectors of a recording, finer than its windows: what the network has before it pools them.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from partimento.cli.messages import UsageError, failures
+from partimento.cli.messages import failures
 
 if TYPE_CHECKING:
     from partimento.tasks.probe import Probe
@@ -39,9 +39,8 @@ def measure_published_sets(
         ValueError: if there is no set of a name, a probe is not for tags and values, or a model does not hear.
         FileNotFoundError: if no set can be read.
     """
-    from partimento.cli.audio_suite import named_models
+    from partimento.cli.audio_suite import sound_rows
     from partimento.model import pick_device
-    from partimento.tasks.audio import sound_systems
     from partimento.tasks.audio.frame_suite import run_frames
     from partimento.tasks.audio.published.measuring import run_published
     from partimento.tasks.audio.published.sets import published_sets
@@ -52,17 +51,7 @@ def measure_published_sets(
     found = published_sets(root, wanted)
     place = cache or default_folder()
     with VectorStore(place) as store:
-        frames = FrameStore(place / "frames")
-        rows = [sound_systems.chance(), *sound_systems.statistics(store, probes)] if controls else []
-        over_time = sound_systems.frame_baselines(frames) if controls else []
-        for model, title in named_models(models, device):
-            if controls:
-                rows.append(sound_systems.at_random_weights(model, store, probes, title))
-                over_time.append(sound_systems.frames_at_random_weights(model, frames, title))
-            rows.append(sound_systems.of_model(model, store, probes, title))
-            over_time.append(sound_systems.frames_of_model(model, frames, title))
-        if not rows:
-            raise UsageError("nothing to measure: name a model, or leave out --no-controls")
+        rows, over_time = sound_rows(models, store, FrameStore(place / "frames"), probes, controls, device)
         where = str(pick_device(device))
         measured = run_published(suite, found.whole, rows, most_steps, where) if found.whole else []
         measured += run_frames(suite, [task for _, task in found.over_time], over_time) if found.over_time else []

@@ -82,10 +82,7 @@ def stream(model: DrumModel, grid: DrumGrid, options: DrumOptions | None = None,
         ValueError: as `fill`.
     """
     options = options or DrumOptions()
-    wanted = wanted_of(model, grid, options, feel)
-    seed = chosen_seed(options)
-    randoms = [np.random.Generator(np.random.PCG64([seed, k])) for k in range(options.variations)]
-    return _stream(model, grid, options, wanted, randoms)
+    return _stream(model, grid, options, wanted_of(model, grid, options, feel), chosen_seed(options))
 
 
 def drums_for(
@@ -119,7 +116,7 @@ def drums_for(
     wanted = wanted_of(model, grid, options, feel)
     velocity = np.repeat(grid.velocity[None], options.variations, 0)
     shift = np.repeat(grid.shift[None], options.variations, 0)
-    for bar in stream(model, grid, options, feel):
+    for bar in _stream(model, grid, options, wanted, options.seed):
         velocity[:, bar.bar], shift[:, bar.bar] = bar.velocity, bar.shift
         if on_bar:
             on_bar(bar.bar + 1, len(grid))
@@ -186,9 +183,8 @@ def likeliest_fills(chances: np.ndarray) -> list[int]:
     return sorted(chosen)
 
 
-def _stream(
-    model: DrumModel, grid: DrumGrid, options: DrumOptions, wanted: Wanted, randoms: list[np.random.Generator]
-) -> Iterator[DrumBar]:
+def _stream(model: DrumModel, grid: DrumGrid, options: DrumOptions, wanted: Wanted, seed: int) -> Iterator[DrumBar]:
+    randoms = [np.random.Generator(np.random.PCG64([seed, k])) for k in range(options.variations)]
     kit = drum_classes(options.kit) if options.kit else np.ones(CLASSES, dtype=bool)
     rules = Rules(options.temperature, kit, options.limbs)
     weights = weights_of(model.network.cells)

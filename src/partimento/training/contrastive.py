@@ -22,7 +22,7 @@ from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
 from partimento.training.pretrain import AUGMENTATION
 from partimento.training.saving import save_network
-from partimento.training.sides import pieces_of_sides, sides
+from partimento.training.sides import pieces_of_sides, sides, songs_of
 from partimento.training.slices import SliceBatches, Slicing, collate
 
 HELD_OUT_SONGS = 2  # at least: a song alone is nearest to itself whatever was learned
@@ -72,7 +72,7 @@ def finetune_contrastive(
         AUGMENTATION if recipe.batch.augment else None,
         config.one_key,
     )
-    songs = _songs(corpus)
+    songs = songs_of(corpus)
     about = {**about, "objective": _constants(config), "base": {"name": base.title, "hash": base.hash}}
     run = Run(
         network=network,
@@ -136,14 +136,6 @@ def _with_piano(corpus: Corpus) -> Corpus:
     if len(pieces) < len(corpus):
         logger.warning(f"{len(corpus) - len(pieces):,} of {len(corpus):,} pieces are left out: no piano notes")
     return corpus.select(pieces)
-
-
-def _songs(corpus: Corpus) -> list[int]:
-    """A number for the song of each piece; a piece without a label "song" is its own."""
-    paths = [str(path) for path in corpus.column("path")]
-    songs = corpus.label("song") if "song" in corpus.label_names else paths
-    names = [f"{song or ''}/{'' if song else path}" for song, path in zip(songs, paths, strict=True)]
-    return np.unique(names, return_inverse=True)[1].tolist()
 
 
 def _constants(config: ContrastiveConfig) -> dict[str, Any]:

@@ -48,10 +48,8 @@ class Cropping:
     def crop(self, index: int, start_s: float, generator: np.random.Generator) -> np.ndarray:
         """(S,) float32, with silence where the recording has ended."""
         seconds = self.samples / self.rate_hz
-        if self.augment is None:
-            return self.sounds.window(index, start_s, seconds, self.rate_hz)[: self.samples]
-        changed = self.augment(self.sounds.window(index, start_s, seconds, self.rate_hz), generator)
-        return changed[: self.samples].astype(np.float32)
+        sound = self.sounds.window(index, start_s, seconds, self.rate_hz)
+        return sound if self.augment is None else self.augment(sound, generator)
 
     def starts(self, index: int, generator: np.random.Generator) -> tuple[float, float]:
         """Where the two crops of a pair begin, in seconds."""

@@ -141,6 +141,7 @@ class ScoredBatches:
         self.kinds = [songs, notes]
         self.share, self.scoring, self.seed = share if notes else 0.0, scoring, seed
         self.drawn = [0, 0]
+        self._orders: list[tuple[int, np.ndarray]] = [(-1, np.empty(0))] * 2
 
     def rows(self, count: int) -> ScoredPairs:
         """The next `count` pairs."""
@@ -159,7 +160,10 @@ class ScoredBatches:
     def _next(self, kind: int) -> tuple[Source, np.random.Generator]:
         sources = self.kinds[kind]
         epoch, place = divmod(self.drawn[kind], len(sources))
-        which = int(np.random.default_rng((self.seed, kind, epoch)).permutation(len(sources))[place])
+        if self._orders[kind][0] != epoch:
+            order = np.random.default_rng((self.seed, kind, epoch)).permutation(len(sources))
+            self._orders[kind] = (epoch, order)
+        which = int(self._orders[kind][1][place])
         self.drawn[kind] += 1
         return sources[which], np.random.default_rng((self.seed, kind, epoch, which))
 

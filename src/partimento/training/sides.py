@@ -66,3 +66,11 @@ def sides(corpus: Labelled, least: int = 1) -> tuple[list[int], list[int]]:
         if not pieces:
             raise ValueError(f"{corpus.folder} ({len(corpus)} pieces) has no piece to {name} on; {hint}")
     return train, valid
+
+
+def songs_of(corpus: Labelled) -> list[int]:
+    """A number for the song of each piece; a piece without a label "song" is its own."""
+    paths = [str(path) for path in corpus.column("path")]
+    songs = corpus.label("song") if "song" in corpus.label_names else paths
+    names = [f"{song or ''}/{'' if song else path}" for song, path in zip(songs, paths, strict=True)]
+    return np.unique(names, return_inverse=True)[1].tolist()

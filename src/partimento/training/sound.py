@@ -27,7 +27,7 @@ from partimento.training.crops import Cropping, PairBatches, TagBatches, validat
 from partimento.training.distributed import World
 from partimento.training.loop import Run, State, train
 from partimento.training.saving import save_network
-from partimento.training.sides import pieces_of_sides, sides
+from partimento.training.sides import pieces_of_sides, sides, songs_of
 
 SoundSystem = MULESystem | ViT1DSystem | COLASystem | CLMRSystem
 
@@ -132,14 +132,6 @@ def cropping_of(config: SoundSystem, front: Front, recordings: Recordings) -> Cr
     rate_hz = rate_of(config)
     augment = WaveformChain(rate_hz) if config.crops.augment else None
     return Cropping(recordings, config.crops, front.samples(config.windows), rate_hz, augment)
-
-
-def songs_of(recordings: Recordings) -> list[int]:
-    """A number for the song of each recording; one without a label "song" is its own."""
-    paths = [str(path) for path in recordings.column("path")]
-    songs = recordings.label("song") if "song" in recordings.label_names else paths
-    names = [f"{song or ''}/{'' if song else path}" for song, path in zip(songs, paths, strict=True)]
-    return np.unique(names, return_inverse=True)[1].tolist()
 
 
 def tags_of(recordings: Recordings, label: str, train: Sequence[int]) -> tuple[tuple[str, ...], np.ndarray]:
