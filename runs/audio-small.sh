@@ -27,3 +27,5 @@ for system in vit1d cola mule clmr; do
     --data "POP909, rendered" --set schedule.steps=300 batch.rows=32 schedule.warmup=20 watch.validate_every=100
 done
 wait
+
+"$bin"/python -m partimento.training.bundle "$out/run-scored" -o "$out/audio-small"

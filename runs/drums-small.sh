@@ -15,3 +15,4 @@ mkdir -p "$work"
 "$bin"/python runs/drums-train.py "$sets" -o "$work/small" --cache "$work/cache" --tier open --name drums-small \
   --licence GPL-2.0 --set schedule.steps=1500 changes.semitones=12 changes.silenced=0.6 ${SET:-}
 "$bin"/python runs/drums-scores.py "$sets" "$work/small/checkpoints/best" --cache "$work/cache" --seeds "${SEEDS:-5}"
+"$bin"/python -m partimento.training.bundle "$work/small" -o "$work/drums-small"
